@@ -1,0 +1,149 @@
+"""A stand-in for `dnid bridge` whose networks are one line: strength 1 is the negative.
+
+    python fake_bridge.py BEHAVIOUR [LOG]
+
+BEHAVIOUR is one of `_BEHAVIOURS`. The headers that arrive are written to LOG, one a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DTYPES = {"u8": np.uint8, "u16": np.uint16, "f32": np.float32}
+HIGHEST = {"u8": 255, "u16": 65535, "f32": 1.0}
+
+
+def main() -> None:
+    """Behave as the command line says, until the input ends."""
+    behaviour = sys.argv[1]
+    if behaviour == "dead":
+        sys.exit("No module named dnid")
+    if behaviour == "starting":
+        tell({"kind": "bridge", "id": "", "state": "starting"})
+    version = 2 if behaviour == "other-version" else 1
+    tell({"kind": "bridge", "id": "", "state": "connected", "v": version})
+    while (message := receive()) is not None:
+        note(message[0])
+        _BEHAVIOURS[behaviour](*message)
+    note({"kind": "end of input"})
+
+
+def restores(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Do as a daemon does."""
+    job = header["id"]
+    tell({"kind": "progress", "id": job, "state": "loading"})
+    for done in (0, 1, 2):
+        tell({"kind": "progress", "id": job, "state": "running", "done": done, "total": 2})
+    image = read(header["image"], frames[0])
+    stage = header["recipe"]["stages"][0]
+    strength = np.float64(stage["strength"])
+    if header["mask"]:
+        mask = read(header["mask"], frames[1])
+        strength = stage["outside"] + (strength - stage["outside"]) * mask
+    result = image.copy()
+    colours = image.shape[2] - (image.shape[2] + 1) % 2  # alpha stays
+    result[..., :colours] += (1 - 2 * image[..., :colours]) * strength
+    highest = HIGHEST[header["image"]["dtype"]]
+    if highest > 1:
+        result = np.rint(result.clip(0, 1) * highest)
+    pixels = result.astype(DTYPES[header["image"]["dtype"]]).tobytes()
+    answer = {"kind": "result", "id": job, "image": header["image"], "seconds": 0.0}
+    tell({**answer, "packs": [{"id": "fake", "sha256": "0" * 64}]}, pixels)
+
+
+def read(layout: dict[str, Any], data: bytes) -> np.ndarray:
+    """Return pixels from the wire as float64 H×W×C in 0..1."""
+    shape = layout["height"], layout["width"], layout["channels"]
+    pixels = np.frombuffer(data, DTYPES[layout["dtype"]]).reshape(shape)
+    return pixels.astype(np.float64) / HIGHEST[layout["dtype"]]
+
+
+def refuses(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Answer with one of the daemon's own sentences."""
+    sentence = "There is no pack for denoise: please install one with dnid packs."
+    tell({"kind": "error", "id": header["id"], "code": "pack-not-found", "message": sentence})
+
+
+def dies(header: dict[str, Any], frames: list[bytes]) -> None:
+    """End in the middle of the work."""
+    tell({"kind": "progress", "id": header["id"], "state": "running", "done": 1, "total": 4})
+    sys.exit("Killed by a test")
+
+
+def loses_daemon(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Tell that the daemon has died."""
+    sentence = "The daemon ended during the work. Please try again."
+    tell({"kind": "error", "id": header["id"], "code": "daemon-died", "message": sentence})
+
+
+def stalls(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Begin, and never end."""
+    if header["kind"] == "cancel":
+        sentence = "The job was cancelled."
+        tell({"kind": "cancel", "id": header["id"]})
+        tell({"kind": "error", "id": header["job"], "code": "cancelled", "message": sentence})
+    else:
+        tell({"kind": "progress", "id": header["id"], "state": "running", "done": 1, "total": 4})
+
+
+def grows(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Return a picture of another size."""
+    image = {"height": 1, "width": 2, "channels": 1, "dtype": "u8"}
+    tell({"kind": "result", "id": header["id"], "image": image, "packs": []}, b"\0\0")
+
+
+def lies(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Return fewer pixels than the header says."""
+    tell({"kind": "result", "id": header["id"], "image": header["image"], "packs": []}, b"\0")
+
+
+def babbles(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Write something that is no message."""
+    sys.stdout.buffer.write(b"Hello, world")
+    sys.stdout.flush()
+
+
+_BEHAVIOURS = {
+    "restores": restores,
+    "starting": restores,
+    "refuses": refuses,
+    "dies": dies,
+    "loses-daemon": loses_daemon,
+    "stalls": stalls,
+    "grows": grows,
+    "lies": lies,
+    "babbles": babbles,
+    "other-version": refuses,
+}
+
+
+def tell(header: dict[str, Any], *frames: bytes) -> None:
+    """Write one message."""
+    text = json.dumps({"v": 1, **header, "frames": [len(frame) for frame in frames]}).encode()
+    sys.stdout.buffer.write(len(text).to_bytes(4, "little") + text + b"".join(frames))
+    sys.stdout.buffer.flush()
+
+
+def receive() -> tuple[dict[str, Any], list[bytes]] | None:
+    """Read one message; None at the end of the input."""
+    size = sys.stdin.buffer.read(4)
+    if not size:
+        return None
+    header = json.loads(sys.stdin.buffer.read(int.from_bytes(size, "little")))
+    return header, [sys.stdin.buffer.read(length) for length in header["frames"]]
+
+
+def note(header: dict[str, Any]) -> None:
+    """Write a header to the log."""
+    if len(sys.argv) > 2:
+        with Path(sys.argv[2]).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(header) + "\n")
+
+
+if __name__ == "__main__":
+    main()
