@@ -1,0 +1,136 @@
+"""A network whose weights vary over the picture: per-pixel α in one pass.
+
+For a convolution, θ(α(p)) applied at output pixel p equals Σ αᵢ(p) · conv(x; θᵢ)(p).
+So every layer that has weights runs once for each active anchor, and its outputs
+are mixed by the α map, resized to that layer's grid. With the same α everywhere
+this is the plain blend, up to rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from dnid.dni.blend import AnchorStack
+
+MIXABLE = (
+    nn.Conv2d, nn.ConvTranspose2d, nn.PReLU, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm,
+)  # fmt: skip
+"""Layers whose output lies on a pixel grid N×C×h×w, so that an α map can mix it."""
+
+
+def is_mixable(network: nn.Module) -> bool:
+    """Whether every weight of the network sits in a layer of a MIXABLE kind."""
+    return all(isinstance(layer, MIXABLE) for _, layer in _layers_with_weights(network))
+
+
+class SpatialNetwork:
+    """Runs x under α(p). Made from a network's structure; the weights come from the stack."""
+
+    def __init__(self, network: nn.Module, stack: AnchorStack, dtype: torch.dtype) -> None:
+        self.stack = stack
+        self.dtype = dtype
+        self.shares = _Shares()
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._layers = {
+            name: _MixedLayer(layer, self.shares)
+            for name, layer in list(_layers_with_weights(self.network))
+        }
+        for name, mixed in self._layers.items():
+            self.network.set_submodule(name, mixed)
+        self._active: tuple[int, ...] = ()
+
+    def run(self, x: Tensor, active: Sequence[int], shares: Tensor) -> Tensor:
+        """x N×C×H×W; `active` K indices of anchors; `shares` K×H×W with Σ = 1 at each pixel."""
+        self._load(tuple(active))
+        with self.shares.using(shares.to(x.device, self.dtype)):
+            return self.network(x)  # type: ignore[no-any-return]
+
+    def _load(self, active: tuple[int, ...]) -> None:
+        if active == self._active:
+            return
+        states = [self.stack.state(self.stack.matrix[i].to(self.dtype)) for i in active]
+        for name, layer in self._layers.items():
+            layer.load([_under(name, state) for state in states])
+        self._active = active
+
+
+class _Shares:
+    """The α map of the pass under way, at every grid that a layer has asked for."""
+
+    def __init__(self) -> None:
+        self.grids: dict[tuple[int, int], Tensor] = {}
+        self.full: Tensor | None = None
+
+    def using(self, shares: Tensor) -> _Shares:
+        self.full = shares[:, None, None]
+        return self
+
+    def __enter__(self) -> None:
+        self.grids.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self.grids.clear()
+        self.full = None
+
+    def at(self, grid: tuple[int, int]) -> Tensor:
+        """K×1×1×h×w."""
+        if grid not in self.grids:
+            assert self.full is not None
+            self.grids[grid] = _resize(self.full, grid)
+        return self.grids[grid]
+
+
+class _MixedLayer(nn.Module):
+    def __init__(self, layer: nn.Module, shares: _Shares) -> None:
+        super().__init__()
+        self.layer = layer
+        self.shares = shares
+        self.states: list[dict[str, Tensor]] = []
+
+    @property
+    def weight(self) -> Tensor:
+        """A network may ask its first layer for the dtype it runs in."""
+        return self.states[0]["weight"]
+
+    def load(self, states: list[dict[str, Tensor]]) -> None:
+        self.states = states
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: list[Tensor] = [functional_call(self.layer, s, (x,)) for s in self.states]
+        shares = self.shares.at((outputs[0].shape[-2], outputs[0].shape[-1]))
+        if len(outputs) == 2:
+            return torch.lerp(outputs[0], outputs[1], shares[1])
+        mixed = outputs[0] * shares[0]
+        for output, share in zip(outputs[1:], shares[1:], strict=True):
+            mixed.addcmul_(output, share)
+        return mixed
+
+
+def _layers_with_weights(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, module in network.named_modules():
+        own: Iterable[Tensor] = [
+            *module.parameters(recurse=False), *module.buffers(recurse=False),
+        ]  # fmt: skip
+        if any(tensor.is_floating_point() for tensor in own):
+            yield name, module
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = prefix + "."
+    return {name[len(start) :]: value for name, value in state.items() if name.startswith(start)}
+
+
+def _resize(shares: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Mean over the pixels that a coarser grid's cell covers; bilinear onto a finer grid."""
+    flat = shares[:, 0]
+    if flat.shape[-2:] == grid:
+        return shares
+    if grid[0] <= flat.shape[-2]:
+        return F.adaptive_avg_pool2d(flat, grid)[:, None]
+    return F.interpolate(flat, grid, mode="bilinear", align_corners=False)[:, None]

@@ -1,0 +1,1 @@
+"""Image and recipe in, image out."""

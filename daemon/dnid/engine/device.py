@@ -1,0 +1,147 @@
+"""Where and in what number format a network runs: measured once, then remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+import torch
+from torch import Tensor, nn
+
+from dnid.errors import DeviceUnavailable
+
+MIN_AGREEMENT_DB = 50.0
+"""A reduced format is taken only if its result lies within this PSNR of float32's."""
+
+PROBE_SIDE = 384
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was measured for one network on one device."""
+
+    device: str
+    format: str
+    """"float32", "bfloat16" or "float16"."""
+    megapixels_per_second: float
+    agreement_db: float
+    """PSNR against float32 on the probe; 999 for float32 itself."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return _DTYPES[self.format]
+
+
+def find_device(wanted: str) -> torch.device:
+    """`auto`, `cpu` or `cuda`. Raises DeviceUnavailable for a GPU that is not there."""
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise DeviceUnavailable(f"Unknown device {wanted!r}; choose auto, cpu or cuda.")
+    has_gpu = torch.cuda.is_available()
+    if wanted == "cuda" and not has_gpu:
+        raise DeviceUnavailable("No CUDA device is available; choose auto or cpu.")
+    return torch.device("cuda" if has_gpu and wanted != "cpu" else "cpu")
+
+
+def choose_format(
+    network_for: Callable[[torch.dtype], nn.Module], device: torch.device, name: str
+) -> Choice:
+    """The fastest format whose result agrees with float32.
+
+    `network_for` gives the same network in a format; `name` says which network
+    this is, so that the measurement is made once per machine and network.
+    """
+    key = _machine_key(device, name)
+    remembered = _remembered()
+    if key in remembered:
+        return remembered[key]
+    choice = _measure(network_for, device)
+    _remember(remembered | {key: choice})
+    return choice
+
+
+def _measure(network_for: Callable[[torch.dtype], nn.Module], device: torch.device) -> Choice:
+    probe = probe_picture().to(device)
+    reference, seconds = _timed(network_for(torch.float32), probe)
+    best = Choice(str(device), "float32", _rate(seconds), 999.0)
+    reduced = "float16" if device.type == "cuda" else "bfloat16"
+    result, seconds = _timed(network_for(_DTYPES[reduced]), probe)
+    error = float((result - reference).square().mean())
+    agreement = -10 * math.log10(max(error, 1e-20)) if math.isfinite(error) else 0.0
+    if agreement >= MIN_AGREEMENT_DB and _rate(seconds) > best.megapixels_per_second:
+        best = Choice(str(device), reduced, _rate(seconds), round(agreement, 1))
+    return best
+
+
+def probe_picture(side: int = PROBE_SIDE) -> Tensor:
+    """1×3×side×side in 0..1: soft shapes, an edge and fixed noise; the same everywhere."""
+    line = torch.linspace(0, 1, side)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    soft = 0.5 + 0.4 * torch.sin(9 * x) * torch.cos(7 * y)
+    picture = torch.stack([soft, torch.where(x > y, 0.8, 0.2), 1 - soft])
+    noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
+    probe = (picture + noise * (20 / 255)).clamp(0, 1)[None]
+    return probe.contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def _timed(network: nn.Module, probe: Tensor) -> tuple[Tensor, float]:
+    """(result, best of three runs in seconds) after one run to warm up."""
+    seconds = []
+    result = network(probe)
+    for _ in range(3):
+        start = time.perf_counter()
+        result = network(probe)
+        if probe.is_cuda:
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return result.float().cpu(), min(seconds)
+
+
+def _rate(seconds: float) -> float:
+    return round(PROBE_SIDE**2 / 1e6 / seconds, 3)
+
+
+def _machine_key(device: torch.device, name: str) -> str:
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    parts = [name, device.type, where, torch.__version__, str(torch.get_num_threads())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _processor() -> str:
+    """Model name and instruction sets, as far as the system tells."""
+    return f"{platform.processor()} {platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _cache_file() -> Path:
+    override = os.environ.get("DNID_CACHE_DIR")
+    folder = Path(override) if override else platformdirs.user_cache_path("dnid")
+    return folder / "formats.json"
+
+
+def _remembered() -> dict[str, Choice]:
+    """Empty when there is no cache or it cannot be used: it is only a cache."""
+    try:
+        table = json.loads(_cache_file().read_text("utf-8"))
+        return {key: Choice(**value) for key, value in table.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(choices: dict[str, Choice]) -> None:
+    path = _cache_file()
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps({k: asdict(v) for k, v in choices.items()}, indent=1))
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)

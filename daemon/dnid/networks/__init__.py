@@ -1,0 +1,25 @@
+"""The architectures a pack may name. To add one: a file, a line here, a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from dnid.errors import PackDamaged
+from dnid.networks.unet import UNet
+
+ARCHITECTURES: dict[str, type[nn.Module]] = {"unet": UNet}
+
+
+def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
+    """A network with fresh weights. Raises PackDamaged for a name or options that do not fit."""
+    kind = ARCHITECTURES.get(architecture)
+    if kind is None:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise PackDamaged(f"Unknown architecture {architecture!r}; this version knows: {known}.")
+    try:
+        return kind(**options)
+    except (TypeError, ValueError) as error:
+        raise PackDamaged(f"The options of {architecture!r} do not fit: {error}") from error

@@ -1,0 +1,78 @@
+"""A residual U-Net that works at half resolution.
+
+The picture is folded 2×2 into channels first (pixel-unshuffle, as in FFDNet,
+Zhang et al. 2018), so every convolution sees a quarter of the pixels: about
+twice the speed of the same net at full resolution for a loss that the packs'
+cards measure. Residual blocks without normalisation, as in DRUNet (Zhang et al.
+2021); strided 2×2 convolutions down, transposed ones up; skips are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv2(F.relu(self.conv1(x)))
+        return x + y
+
+
+class UNet(nn.Module):
+    """x ↦ x + f(x).
+
+    x is N×3×H×W, 0..1 nominal, H and W divisible by `multiple`; the result has
+    the same shape and dtype. f runs in the dtype of the weights, the sum in the
+    dtype of x: a bfloat16 network still returns float32 pixels for float32 input.
+    """
+
+    scale = 1
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (64, 128, 160),
+        blocks: Sequence[int] = (1, 1, 2),
+        fold: int = 2,
+    ) -> None:
+        super().__init__()
+        self.fold = fold
+        self.multiple = fold * 2 ** (len(channels) - 1)
+        pixels = 3 * fold * fold
+        levels = list(zip(channels, blocks, strict=True))
+        self.head = nn.Conv2d(pixels, channels[0], 3, padding=1)
+        self.encoder = nn.ModuleList(_residual_blocks(c, n) for c, n in levels)
+        steps = list(pairwise(channels))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in steps)
+        self.decoder = nn.ModuleList(_residual_blocks(c, n) for c, n in levels[:-1])
+        self.tail = nn.Conv2d(channels[0], pixels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.pixel_unshuffle(x.to(self.head.weight.dtype), self.fold)
+        y = self.encoder[0](self.head(y))
+        skips = []
+        for down, blocks in zip(self.down, list(self.encoder)[1:], strict=True):
+            skips.append(y)
+            y = blocks(down(y))
+        for up, blocks in zip(reversed(self.up), reversed(self.decoder), strict=True):
+            y = blocks(up(y) + skips.pop())
+        return x + F.pixel_shuffle(self.tail(y), self.fold).to(x.dtype)
+
+
+def _residual_blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+def zero_last_layer(network: UNet) -> None:
+    """Make a fresh network the identity, the best place to start a residual one from."""
+    for parameter in network.tail.parameters():
+        nn.init.zeros_(parameter)

@@ -1,0 +1,212 @@
+"""What a pack says of itself: manifest.json, read strictly (model_packs/FORMAT.md)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from dnid.errors import PackDamaged
+from dnid.recipe import EFFECTS
+
+FORMAT = 1
+MAX_MANIFEST_BYTES = 256 * 1024
+MAX_ANCHORS = 64
+MAX_HALO = 1024
+
+T = TypeVar("T")
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """One checkpoint of the pack."""
+
+    name: str
+    sha256: str
+    """Of the file `<name>.safetensors`, lower-case hexadecimal."""
+    parent: str | None
+    """The anchor it was fine-tuned from; None for the ancestor."""
+    about: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}.safetensors"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    id: str
+    name: str
+    version: str
+    effect: str
+    architecture: str
+    options: Mapping[str, Any]
+    """Arguments of the architecture."""
+    anchors: tuple[Anchor, ...]
+    path: tuple[str, ...]
+    """Names of anchors in the order in which the slider travels."""
+    curve: tuple[tuple[float, float], ...]
+    """(strength 0..1, place on the path 0..len(path)−1), both rising, straight between."""
+    halo: int
+    """Pixels of context that a tile reads beyond its own."""
+    licence: str
+    """SPDX expression for the anchors and their blends."""
+    trained_on: str
+
+    def to_json(self) -> str:
+        """The exact text of manifest.json; equal manifests give equal bytes."""
+        table = {
+            "format": FORMAT,
+            "id": self.id,
+            "name": self.name,
+            "version": self.version,
+            "effect": self.effect,
+            "network": {"architecture": self.architecture, "options": dict(self.options)},
+            "anchors": [
+                {"name": a.name, "sha256": a.sha256, "parent": a.parent, "about": a.about}
+                for a in self.anchors
+            ],
+            "path": list(self.path),
+            "curve": [list(point) for point in self.curve],
+            "halo": self.halo,
+            "licence": self.licence,
+            "trained_on": self.trained_on,
+        }
+        return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+
+
+def parse(data: bytes) -> Manifest:
+    """Read and check manifest.json. Raises PackDamaged, naming what does not fit."""
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise PackDamaged(f"manifest.json is larger than {MAX_MANIFEST_BYTES // 1024} KiB.")
+    try:
+        table = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PackDamaged(f"manifest.json is not JSON: {error}") from error
+    reader = _Table(table, "manifest.json")
+    if reader.take("format", int) != FORMAT:
+        raise PackDamaged(f"manifest.json has another format; this version reads format {FORMAT}.")
+    network = _Table(reader.take("network", dict), "network")
+    manifest = Manifest(
+        id=_match(_ID, reader.take("id", str), "id"),
+        name=reader.take("name", str),
+        version=reader.take("version", str),
+        effect=reader.take("effect", str),
+        architecture=network.take("architecture", str),
+        options=network.take("options", dict),
+        anchors=_anchors(reader.take("anchors", list)),
+        path=tuple(_string(name, "path") for name in reader.take("path", list)),
+        curve=tuple(_point(point) for point in reader.take("curve", list)),
+        halo=reader.take("halo", int),
+        licence=reader.take("licence", str),
+        trained_on=reader.take("trained_on", str),
+    )
+    network.finish()
+    reader.finish()
+    _check(manifest)
+    return manifest
+
+
+class _Table:
+    """A JSON object of which every key must be asked for once."""
+
+    def __init__(self, table: object, where: str) -> None:
+        if not isinstance(table, dict):
+            raise PackDamaged(f"{where} must be a JSON object.")
+        self.rest: dict[str, Any] = dict(table)
+        self.where = where
+
+    def take(self, key: str, kind: type[T]) -> T:
+        if key not in self.rest:
+            raise PackDamaged(f"{self.where} has no {key!r}.")
+        value = self.rest.pop(key)
+        if type(value) is not kind:
+            raise PackDamaged(f"{self.where}: {key!r} must be a JSON {_JSON_NAMES[kind]}.")
+        return value
+
+    def finish(self) -> None:
+        if self.rest:
+            raise PackDamaged(f"{self.where} has unknown keys: {', '.join(sorted(self.rest))}.")
+
+
+_JSON_NAMES: dict[type, str] = {int: "integer", str: "string", dict: "object", list: "array"}
+
+
+def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
+    if not 1 <= len(entries) <= MAX_ANCHORS:
+        raise PackDamaged(f"A pack has 1 to {MAX_ANCHORS} anchors, not {len(entries)}.")
+    anchors = []
+    for entry in entries:
+        reader = _Table(entry, "anchor")
+        parent = reader.rest.pop("parent", None)
+        anchors.append(
+            Anchor(
+                name=_match(_ID, reader.take("name", str), "anchor name"),
+                sha256=_match(_SHA256, reader.take("sha256", str), "sha256"),
+                parent=None if parent is None else _string(parent, "parent"),
+                about=reader.take("about", str),
+            )
+        )
+        reader.finish()
+    return tuple(anchors)
+
+
+def _check(manifest: Manifest) -> None:
+    """What holds between the fields."""
+    names = [anchor.name for anchor in manifest.anchors]
+    if len(set(names)) != len(names):
+        raise PackDamaged("Two anchors have the same name.")
+    if manifest.effect not in EFFECTS:
+        raise PackDamaged(f"Unknown effect {manifest.effect!r}; known: {', '.join(EFFECTS)}.")
+    if not manifest.path or len(set(manifest.path)) != len(manifest.path):
+        raise PackDamaged("The path must name anchors, each once.")
+    if not set(manifest.path) <= set(names):
+        raise PackDamaged("The path names an anchor that the pack does not have.")
+    if not 0 <= manifest.halo <= MAX_HALO:
+        raise PackDamaged(f"halo must be 0 to {MAX_HALO} pixels.")
+    _check_curve(manifest.curve, len(manifest.path) - 1)
+    _check_lineage(manifest.anchors)
+
+
+def _check_curve(curve: tuple[tuple[float, float], ...], end: int) -> None:
+    rising = all(a[0] < b[0] and a[1] <= b[1] for a, b in pairwise(curve))
+    if len(curve) < 2 or not rising or curve[0] != (0, 0) or curve[-1] != (1, end):
+        raise PackDamaged(f"The curve must rise from [0, 0] to [1, {end}].")
+
+
+def _check_lineage(anchors: tuple[Anchor, ...]) -> None:
+    parents = {anchor.name: anchor.parent for anchor in anchors}
+    for name in parents:
+        seen = {name}
+        step = parents[name]
+        while step is not None:
+            if step not in parents or step in seen:
+                raise PackDamaged(f"The lineage of anchor {name!r} is broken or turns in a circle.")
+            seen.add(step)
+            step = parents[step]
+
+
+def _match(pattern: re.Pattern[str], text: str, what: str) -> str:
+    if not pattern.fullmatch(text):
+        raise PackDamaged(f"{what} {text[:80]!r} is not of the form {pattern.pattern}.")
+    return text
+
+
+def _string(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise PackDamaged(f"{what} must hold strings.")
+    return value
+
+
+def _point(value: object) -> tuple[float, float]:
+    if not (isinstance(value, list) and len(value) == 2):
+        raise PackDamaged("Each point of the curve is [strength, place].")
+    if not all(type(number) in (int, float) for number in value):
+        raise PackDamaged("The curve holds numbers.")
+    return float(value[0]), float(value[1])

@@ -1,0 +1,130 @@
+"""Picture files ⇄ arrays, with their precision, colour profile and metadata kept.
+
+libvips reads and writes the files (Pillow has no 16-bit RGB). EXIF, XMP and the
+ICC profile travel along; an EXIF orientation is kept as a tag, the pixels are
+not turned.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from dnid.errors import BadImage
+
+MAX_PIXELS = 1 << 29
+WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "png": ("pngsave", {"compression": 6}),
+    "tiff": ("tiffsave", {"compression": "deflate", "predictor": "horizontal"}),
+    "jpeg": ("jpegsave", {"Q": 95, "subsample_mode": "off", "optimize_coding": True}),
+    "webp": ("webpsave", {"Q": 95}),
+}
+_SUFFIXES = {
+    ".png": "png", ".tif": "tiff", ".tiff": "tiff",
+    ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp",
+}  # fmt: skip
+_HELD_BY = {"png": {"uint8", "uint16"}, "tiff": {"uint8", "uint16", "float32"}}
+_COLOUR_SPACES = {"srgb", "rgb", "rgb16", "b-w", "grey16", "scrgb", "multiband"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    pixels: NDArray[Any]
+    """H×W×C, uint8, uint16 or float32; 1 gray, 2 gray + alpha, 3 RGB, 4 RGB + alpha."""
+    source: pyvips.Image
+    """Header and metadata of the file that was read."""
+
+    def with_pixels(self, pixels: NDArray[Any]) -> Picture:
+        return Picture(pixels, self.source)
+
+
+def read(path: Path) -> Picture:
+    """Raises BadImage for a file that is missing, damaged, too large or not gray or RGB."""
+    try:
+        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="truncated")
+        _check_header(image, path)
+        pixels = image.numpy()
+    except pyvips.Error as error:
+        raise BadImage(f"Cannot read {path}: {_first_line(error)}") from error
+    return Picture(pixels if pixels.ndim == 3 else pixels[..., None], image)
+
+
+def read_mask(path: Path) -> NDArray[Any]:
+    """A picture as H×W strengths; colour is weighed to gray, alpha is not looked at."""
+    pixels = read(path).pixels
+    if pixels.shape[2] <= 2:
+        return np.ascontiguousarray(pixels[..., 0])
+    gray = pixels[..., :3].astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    return np.rint(gray).astype(pixels.dtype) if pixels.dtype != np.float32 else gray
+
+
+def format_of(path: Path) -> str:
+    """The format that a file name asks for. Raises BadImage for an ending that is not known."""
+    kind = _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        raise BadImage(f"Cannot write {path.name}: use {', '.join(sorted(_SUFFIXES))}.")
+    return kind
+
+
+def check_holds(kind: str, pixels: NDArray[Any]) -> None:
+    """Raises BadImage when the format would lose alpha or precision."""
+    if pixels.dtype.name not in _HELD_BY.get(kind, {"uint8"}):
+        raise BadImage(
+            f"{kind.upper()} cannot hold {pixels.dtype.name} pixels; write "
+            f"{'TIFF' if pixels.dtype == np.float32 else 'PNG or TIFF'} instead."
+        )
+    if kind == "jpeg" and pixels.shape[2] in (2, 4):
+        raise BadImage("JPEG cannot hold transparency; write PNG or TIFF instead.")
+
+
+def write(picture: Picture, path: Path, kind: str) -> None:
+    """Write beside `path`, then rename. Raises BadImage when the file cannot be written."""
+    check_holds(kind, picture.pixels)
+    method, options = WRITERS[kind]
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        getattr(_to_vips(picture), method)(str(partial), keep="all", **options)
+        partial.replace(path)
+    except (pyvips.Error, OSError) as error:
+        raise BadImage(f"Cannot write {path}: {_first_line(error)}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _check_header(image: pyvips.Image, path: Path) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise BadImage(f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels.")
+    if image.format not in ("uchar", "ushort", "float"):
+        raise BadImage(f"{path} has {image.format} pixels; 8 and 16 bits and 32-bit float work.")
+    if image.interpretation not in _COLOUR_SPACES or not 1 <= image.bands <= 4:
+        raise BadImage(f"{path} is {image.interpretation}; convert it to RGB or gray first.")
+
+
+def _to_vips(picture: Picture) -> pyvips.Image:
+    gray, wide = picture.pixels.shape[2] <= 2, picture.pixels.dtype == np.uint16
+    image = pyvips.Image.new_from_array(picture.pixels).copy(
+        interpretation=("grey16" if wide else "b-w") if gray else ("rgb16" if wide else "srgb"),
+        xres=picture.source.xres,
+        yres=picture.source.yres,
+    )
+    for name in picture.source.get_fields():
+        if name not in _HEADER_FIELDS:
+            kind = picture.source.get_typeof(name)
+            image.set_type(kind, name, picture.source.get(name))
+    return image
+
+
+_HEADER_FIELDS = {
+    "width", "height", "bands", "format", "coding", "interpretation",
+    "xoffset", "yoffset", "xres", "yres", "filename",
+}  # fmt: skip
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["unknown fault"])[-1][:200]

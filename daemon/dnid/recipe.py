@@ -1,0 +1,63 @@
+"""What to do to an image: stages with their strengths. Plain values, checked at birth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dnid.errors import BadRecipe
+
+EFFECTS = ("dejpeg", "denoise", "dof", "sr")
+"""In the order in which they run: artefacts of storage first, enlarging last."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    effect: str
+    """One of EFFECTS."""
+    strength: float
+    """0..1; 0 leaves the picture as it is, bit for bit."""
+    outside: float = 0.0
+    """Strength where the mask is 0; of no meaning without a mask."""
+    pack: str | None = None
+    """Pack id; None for the effect's bundled default."""
+
+    def __post_init__(self) -> None:
+        if self.effect not in EFFECTS:
+            raise BadRecipe(f"Unknown effect {self.effect!r}; known: {', '.join(EFFECTS)}.")
+        for name in ("strength", "outside"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1:
+                raise BadRecipe(f"The {name} of {self.effect} must be a number from 0 to 1.")
+        if self.pack is not None and not isinstance(self.pack, str):
+            raise BadRecipe("A pack is named by its id.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    stages: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        effects = [stage.effect for stage in self.stages]
+        if len(set(effects)) != len(effects):
+            raise BadRecipe("Each effect may stand in a recipe once.")
+
+    def in_order(self) -> tuple[Stage, ...]:
+        """The stages as they run (EFFECTS gives the order)."""
+        return tuple(sorted(self.stages, key=lambda stage: EFFECTS.index(stage.effect)))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"stages": [asdict(stage) for stage in self.stages]}
+
+    @classmethod
+    def from_dict(cls, table: object) -> Recipe:
+        """Raises BadRecipe when the table does not fit."""
+        stages = table.get("stages") if isinstance(table, Mapping) else None
+        if not isinstance(stages, list) or not all(isinstance(s, Mapping) for s in stages):
+            raise BadRecipe("A recipe is a table with a list of `stages`.")
+        try:
+            return cls(tuple(Stage(**{str(k): v for k, v in stage.items()}) for stage in stages))
+        except TypeError as error:
+            raise BadRecipe(f"A stage of the recipe does not fit: {error}") from error

@@ -1,0 +1,91 @@
+"""How a pack is trained: the TOML files in model_packs/recipes as plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dnid.errors import BadInput
+
+from dnipack.degrade import degradation
+
+
+@dataclass(frozen=True)
+class AnchorPlan:
+    """One fine-tune."""
+
+    name: str
+    degradation: Mapping[str, Any]
+    steps: int
+    """Optimiser steps."""
+    learning_rate: float
+    """Peak of the cosine."""
+    parent: str | None = None
+    """The anchor to start from; None for the ancestor, trained from scratch."""
+    about: str = ""
+    """One line for the manifest."""
+
+    def __post_init__(self) -> None:
+        degradation(self.degradation)
+        if self.steps < 1 or not 0 < self.learning_rate < 1:
+            raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    id: str
+    name: str
+    effect: str
+    version: str
+    licence: str
+    trained_on: str
+    network: Mapping[str, Any]
+    """`architecture` and its options."""
+    anchors: tuple[AnchorPlan, ...]
+    path: tuple[str, ...]
+    """The order in which the slider travels through the anchors."""
+    validation: tuple[str, ...]
+    """Photos kept aside, relative to the data folder."""
+    batch: int = 16
+    crop: int = 96
+    """Side of a training crop in pixels."""
+    seed: int = 0
+    curve: tuple[tuple[float, float], ...] = field(default=())
+    """Strength → place on the path; empty: straight."""
+
+    def __post_init__(self) -> None:
+        known: set[str] = set()
+        for anchor in self.anchors:
+            if anchor.parent is not None and anchor.parent not in known:
+                raise BadInput(f"Anchor {anchor.name}: its parent must stand before it.")
+            known.add(anchor.name)
+        if len(known) != len(self.anchors) or not set(self.path) <= known:
+            raise BadInput("Anchor names must be unique, and the path may name only anchors.")
+
+    def anchor(self, name: str) -> AnchorPlan:
+        return next(anchor for anchor in self.anchors if anchor.name == name)
+
+    def fingerprint(self, anchor: AnchorPlan) -> str:
+        """Changes with all that changes this anchor's weights: tells stale checkpoints."""
+        parent = self.fingerprint(self.anchor(anchor.parent)) if anchor.parent else ""
+        plan = {key: value for key, value in asdict(anchor).items() if key != "about"}
+        shared = (dict(self.network), self.validation, self.batch, self.crop, self.seed)
+        text = json.dumps([plan, shared, parent], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_recipe(path: Path) -> TrainingRecipe:
+    """Raises BadInput when the file is missing, is not TOML or does not fit."""
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        table["anchors"] = tuple(AnchorPlan(**plan) for plan in table.pop("anchor", []))
+        table["curve"] = tuple((float(s), float(t)) for s, t in table.get("curve", []))
+        table |= {key: tuple(table[key]) for key in ("path", "validation")}
+        return TrainingRecipe(**table)
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{path} is not a training recipe: {error}") from error

@@ -1,0 +1,204 @@
+"""Train one anchor, from scratch or from its parent, and survive any stop.
+
+Step k of a run draws its crops and its degradation from a generator seeded with
+(seed, k), so a resumed run sees exactly what an uninterrupted one would and no
+random state has to be saved.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from dnid.networks import build
+from dnid.networks.unet import UNet, zero_last_layer
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from dnipack.degrade import degradation
+from dnipack.photos import CropSampler, Photo, to_tensor
+from dnipack.recipe import AnchorPlan, TrainingRecipe
+
+CHECKPOINT_SECONDS = 120.0
+VALIDATE_EVERY = 500
+EMA_DECAY = 0.999
+WARMUP_STEPS = 200
+_VALIDATION_CROP = 256
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a run stands; handed to the progress callback."""
+
+    anchor: str
+    step: int
+    steps: int
+    loss: float
+    psnr: float | None
+    """dB over the validation crops at the last validation."""
+
+
+def train_anchor(
+    recipe: TrainingRecipe,
+    plan: AnchorPlan,
+    training: Sequence[Photo],
+    validation: Sequence[Photo],
+    work: Path,
+    report: Callable[[Moment], None],
+) -> State:
+    """The anchor's weights (float32 on the CPU, the exponential mean of the last steps).
+
+    `work` keeps `<anchor>.checkpoint` while the run lasts and `<anchor>.safetensors`
+    when it is done; both carry the recipe's fingerprint, and a stale one is ignored.
+    """
+    done = work / f"{plan.name}.safetensors"
+    fingerprint = recipe.fingerprint(plan)
+    if (finished := _load_finished(done, fingerprint)) is not None:
+        return finished
+    run = _Run(recipe, plan, work, fingerprint)
+    sampler = CropSampler(training, recipe.crop)
+    probe = _validation_batches(recipe, plan, validation)
+    psnr: float | None = None
+    saved = time.monotonic()
+    while run.step < plan.steps:
+        loss = run.advance(sampler)
+        if run.step % VALIDATE_EVERY == 0 or run.step == plan.steps:
+            psnr = run.validate(probe)
+        report(Moment(plan.name, run.step, plan.steps, loss, psnr))
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            run.save()
+            saved = time.monotonic()
+    save_atomically(run.average, done, fingerprint)
+    run.checkpoint.unlink(missing_ok=True)
+    return run.average
+
+
+class _Run:
+    """Network, optimiser and mean of one anchor in training."""
+
+    def __init__(
+        self, recipe: TrainingRecipe, plan: AnchorPlan, work: Path, fingerprint: str
+    ) -> None:
+        self.recipe, self.plan, self.fingerprint = recipe, plan, fingerprint
+        self.checkpoint = work / f"{plan.name}.checkpoint"
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = _fresh_network(recipe)
+        if plan.parent is not None:
+            self.network.load_state_dict(load_file(work / f"{plan.parent}.safetensors"))
+        self.network.to(self.device)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), plan.learning_rate)
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.degrade = degradation(plan.degradation)
+        self.step = 0
+        self._resume()
+
+    def advance(self, sampler: CropSampler) -> float:
+        rng = np.random.default_rng((self.recipe.seed, self.step))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        clean = sampler.batch(self.recipe.batch, rng).to(self.device)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan.learning_rate * _schedule(self.step, self.plan.steps)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            loss = (self.network(self.degrade(clean, generator)) - clean).abs().mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        return float(loss.detach())
+
+    def _update_average(self) -> None:
+        state = self.network.state_dict()
+        decay = min(EMA_DECAY, self.step / (self.step + 10))
+        torch._foreach_lerp_(list(self.average.values()), list(state.values()), 1 - decay)
+
+    @torch.inference_mode()
+    def validate(self, batches: Sequence[tuple[Tensor, Tensor]]) -> float:
+        state = {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.network.load_state_dict(self.average)
+        errors = [
+            float((self.network(degraded.to(self.device)).cpu() - clean).square().mean())
+            for clean, degraded in batches
+        ]
+        self.network.load_state_dict(state)
+        return float(np.mean([-10 * math.log10(max(error, 1e-12)) for error in errors]))
+
+    def save(self) -> None:
+        """Write beside, then rename."""
+        state = {
+            "fingerprint": self.fingerprint,
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+
+    def _resume(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        state: dict[str, Any] = torch.load(
+            self.checkpoint, map_location=self.device, weights_only=True
+        )
+        if state["fingerprint"] != self.fingerprint:
+            return
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.average = state["average"]
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def save_atomically(state: State, path: Path, fingerprint: str) -> None:
+    partial = path.with_suffix(".partial")
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    save_file(tensors, partial, metadata={"fingerprint": fingerprint})
+    partial.replace(path)
+
+
+def _load_finished(path: Path, fingerprint: str) -> State | None:
+    if not path.exists():
+        return None
+    with safe_open(path, "pt") as file:
+        if (file.metadata() or {}).get("fingerprint") != fingerprint:
+            return None
+    return load_file(path)
+
+
+def _fresh_network(recipe: TrainingRecipe) -> nn.Module:
+    torch.manual_seed(recipe.seed)
+    options = dict(recipe.network)
+    network = build(options.pop("architecture"), options)
+    if isinstance(network, UNet):
+        zero_last_layer(network)
+    return network
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine down to 1/1000."""
+    warmup = min(1.0, (step + 1) / min(WARMUP_STEPS, steps))
+    return warmup * max(1e-3, 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def _validation_batches(
+    recipe: TrainingRecipe, plan: AnchorPlan, photos: Sequence[Photo]
+) -> list[tuple[Tensor, Tensor]]:
+    """(clean, degraded) middle crops, the same at every validation."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    degrade = degradation(plan.degradation)
+    batches = []
+    for photo in photos:
+        top, left = (max(0, (length - _VALIDATION_CROP) // 2) for length in photo.shape[:2])
+        clean = to_tensor(photo[top : top + _VALIDATION_CROP, left : left + _VALIDATION_CROP])
+        batches.append((clean, degrade(clean, generator)))
+    return batches
