@@ -1,0 +1,225 @@
+"""Where the daemon is: the runtime folder, the connection file, one instance a user.
+
+$XDG_RUNTIME_DIR/dnid/        0700; DNID_RUNTIME_DIR names another
+    lock                      held by the living daemon, and by nothing else
+    connection.json           0600; written when the daemon can be reached
+    socket                    where ipc is possible
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from dnid.errors import AlreadyRunning, DaemonUnavailable
+
+MAX_IPC_PATH = 100
+"""Bytes; the systems' own limits are 104 (macOS) and 108 (Linux)."""
+MAX_FILE_BYTES = 64 * 1024
+CLAIM_SECONDS = 20.0
+"""How long a new daemon waits for one that is about to end."""
+
+_TCP = re.compile(r"tcp://127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What the connection file says."""
+
+    protocol: int
+    endpoint: str
+    server_key: str | None
+    """Z85 CURVE key where the endpoint is TCP."""
+    pid: int
+    version: str
+    log: str
+
+
+def runtime_folder() -> Path:
+    """The user's own, made where there is none. Raises DaemonUnavailable when others reach it."""
+    override = os.environ.get("DNID_RUNTIME_DIR")
+    folder = Path(override or platformdirs.user_runtime_path("dnid", appauthor=False)).absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if sys.platform != "win32":
+            _make_private(folder)
+    except OSError as error:
+        raise DaemonUnavailable(
+            f"The folder {folder} cannot be used ({error.strerror});"
+            " name a folder of your own in DNID_RUNTIME_DIR."
+        ) from error
+    return folder
+
+
+def log_file() -> Path:
+    folder = os.environ.get("DNID_LOG_DIR") or platformdirs.user_log_path("dnid", appauthor=False)
+    return Path(folder).absolute() / "dnid.log"
+
+
+def endpoint_to_bind(folder: Path) -> str:
+    """ipc in the folder where the system and the length of the path allow, else TCP."""
+    path = folder / "socket"
+    too_long = len(os.fsencode(path)) > MAX_IPC_PATH
+    if sys.platform == "win32" or too_long or os.environ.get("DNID_TRANSPORT") == "tcp":
+        return "tcp://127.0.0.1:*"
+    return f"ipc://{path}"
+
+
+def find() -> Connection | None:
+    """The living daemon, or None. Raises DaemonUnavailable when its file cannot be trusted."""
+    folder = runtime_folder()
+    path = folder / "connection.json"
+    try:
+        text = _read_private(path)
+        if _lock_is_free(folder):  # a dead daemon's file
+            return None
+        connection = _parse(text)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DaemonUnavailable(f"{path} cannot be used: {error}. Delete it.") from error
+    if connection.endpoint != f"ipc://{folder / 'socket'}" and not _is_secured_tcp(connection):
+        raise DaemonUnavailable(f"{path} names an address that no daemon of yours has. Delete it.")
+    return connection
+
+
+def is_running() -> bool:
+    """Whether a daemon lives, be it starting, serving or ending."""
+    return not _lock_is_free(runtime_folder())
+
+
+class Instance:
+    """The right to be the user's one daemon, from `claim` to `release`."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self._lock = lock
+
+    @classmethod
+    def claim(cls, folder: Path) -> Instance:
+        """Sweeps what a dead daemon left. Raises AlreadyRunning."""
+        lock = _open_lock(folder)
+        begin = time.monotonic()
+        while not _try_lock(lock, shared=False):
+            waited = time.monotonic() - begin
+            # One that looks holds the lock for a moment; one that ends has withdrawn its file.
+            serves = (folder / "connection.json").exists() and waited > 0.2
+            if serves or waited > CLAIM_SECONDS:
+                os.close(lock)
+                raise AlreadyRunning("A daemon runs already; `dnid stop` ends it.")
+            time.sleep(0.02)
+        instance = cls(folder, lock)
+        instance.withdraw()
+        return instance
+
+    def publish(self, connection: Connection) -> None:
+        """Write the connection file: beside, then renamed, so that nobody reads half of it."""
+        beside = self.folder / "connection.json.new"
+        beside.unlink(missing_ok=True)
+        beside.touch(mode=0o600)
+        beside.write_text(json.dumps(asdict(connection)) + "\n", encoding="utf-8")
+        beside.replace(self.folder / "connection.json")
+
+    def withdraw(self) -> None:
+        """Nobody finds the daemon any more."""
+        (self.folder / "connection.json").unlink(missing_ok=True)
+
+    def release(self) -> None:
+        (self.folder / "socket").unlink(missing_ok=True)
+        os.close(self._lock)
+
+
+def _parse(text: str) -> Connection:
+    table = json.loads(text)
+    if not isinstance(table, dict):
+        raise ValueError("it is not a JSON object")
+    values: dict[str, Any] = {}
+    for name, kinds in _FIELDS.items():
+        if type(table.get(name)) not in kinds:
+            raise ValueError(f"`{name}` does not fit")
+        values[name] = table[name]
+    return Connection(**values)
+
+
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "protocol": (int,),
+    "endpoint": (str,),
+    "server_key": (str, type(None)),
+    "pid": (int,),
+    "version": (str,),
+    "log": (str,),
+}
+
+
+def _is_secured_tcp(connection: Connection) -> bool:
+    key = connection.server_key
+    return _TCP.fullmatch(connection.endpoint) is not None and key is not None and len(key) == 40
+
+
+def _make_private(folder: Path) -> None:
+    """Mend the mode of the user's own folder; raise PermissionError for anything else."""
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode):
+        raise PermissionError(0, "it is a link or a file, not a folder")
+    if state.st_uid != os.getuid():
+        raise PermissionError(0, "it belongs to another user")
+    parent = folder.parent.stat()
+    open_to_all = parent.st_mode & 0o022 and not parent.st_mode & stat.S_ISVTX
+    if parent.st_uid not in (0, os.getuid()) or open_to_all:
+        raise PermissionError(0, "others can replace it")
+    if stat.S_IMODE(state.st_mode) != 0o700:
+        folder.chmod(0o700)
+
+
+def _read_private(path: Path) -> str:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    with open(descriptor, encoding="utf-8") as file:  # noqa: PTH123 (a descriptor)
+        state = os.fstat(descriptor)
+        if sys.platform != "win32" and (state.st_uid != os.getuid() or state.st_mode & 0o077):
+            raise PermissionError("others can read or write it")
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_FILE_BYTES:
+            raise ValueError("it is no connection file")
+        return file.read()
+
+
+def _open_lock(folder: Path) -> int:
+    return os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _lock_is_free(folder: Path) -> bool:
+    lock = _open_lock(folder)
+    try:
+        return _try_lock(lock, shared=True)
+    finally:
+        os.close(lock)
+
+
+if sys.platform == "win32":  # not run here
+    import msvcrt
+
+    def _try_lock(lock: int, *, shared: bool) -> bool:
+        del shared  # Windows has one kind; two that look at once may each see a daemon
+        try:
+            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(lock: int, *, shared: bool) -> bool:
+        try:
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,218 @@
+"""What the headers say (daemon/PROTOCOL.md), as plain values, checked at birth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dnid.errors import BadImage, BadMask, BadMessage, BadVersion, DniError
+from dnid.recipe import Recipe
+
+if TYPE_CHECKING:
+    from dnid.engine.engine import Restored
+
+PROTOCOL = 1
+MAX_ID = 64
+"""Characters."""
+MAX_SIDE = 2**20
+MAX_PIXELS = 2**28
+"""Twice the largest camera back of today; 4 GiB as RGBA in f32."""
+MAX_FRAME_BYTES = MAX_PIXELS * 4 * 4
+
+Header = dict[str, Any]
+T = TypeVar("T")
+
+_BYTES = {"u8": 1, "u16": 2, "f32": 4}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The form of a frame of pixels: height × width × channels values of one dtype."""
+
+    height: int
+    width: int
+    channels: int
+    """1 gray, 2 gray + alpha, 3 RGB, 4 RGB + alpha."""
+    dtype: str
+    """`u8`, `u16` or `f32`."""
+
+    @classmethod
+    def from_dict(cls, table: object) -> Picture:
+        """Raises BadMessage."""
+        if not isinstance(table, Mapping):
+            raise BadMessage("A picture is a map of `height`, `width`, `channels` and `dtype`.")
+        height, width = _field(table, "height", int), _field(table, "width", int)
+        channels, dtype = _field(table, "channels", int), _field(table, "dtype", str)
+        if dtype not in _BYTES:
+            raise BadMessage(f"The dtype of a picture is one of {', '.join(_BYTES)}.")
+        return cls(height, width, channels, dtype)
+
+    def to_dict(self) -> Header:
+        return asdict(self)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * _BYTES[self.dtype]
+
+
+@dataclass(frozen=True)
+class Hello:
+    id: str
+    client: str
+    """Name and version, for the log."""
+
+
+@dataclass(frozen=True)
+class ListPacks:
+    id: str
+
+
+@dataclass(frozen=True)
+class AskStatus:
+    id: str
+
+
+@dataclass(frozen=True)
+class Restore:
+    id: str
+    recipe: Recipe
+    image: Picture
+    mask: Picture | None
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`; the engine checks it."""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    id: str
+    job: str
+    """The id of a restore of the same client."""
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    id: str
+
+
+Request = Hello | ListPacks | AskStatus | Restore | Cancel | Shutdown
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a restore is."""
+
+    state: str
+    """`queued`, `loading` or `running`."""
+    done: int = 0
+    """Tiles."""
+    total: int = 0
+    ahead: int = 0
+    """Jobs before this one, while it is queued."""
+
+
+def request_id(header: Header) -> str:
+    """Raises BadMessage."""
+    text = _field(header, "id", str)
+    if len(text) > MAX_ID:
+        raise BadMessage(f"An id has at most {MAX_ID} characters.")
+    return text
+
+
+def parse_request(header: Header) -> Request:
+    """Raises BadMessage, BadVersion, BadImage, BadMask or BadRecipe."""
+    kind, name = _field(header, "kind", str), request_id(header)
+    # These two keep their form in every version, so that any client can tell and end any daemon.
+    if kind not in ("hello", "shutdown"):
+        _check_version(header)
+    match kind:
+        case "hello":
+            return Hello(name, _field(header, "client", str))
+        case "packs":
+            return ListPacks(name)
+        case "status":
+            return AskStatus(name)
+        case "restore":
+            return _parse_restore(header, name)
+        case "cancel":
+            return Cancel(name, _field(header, "job", str))
+        case "shutdown":
+            return Shutdown(name)
+        case _:
+            raise BadMessage(f"There is no request of the kind {kind[:40]!r}.")
+
+
+def answer(kind: str, name: str, **fields: Any) -> Header:  # noqa: ANN401
+    return {"v": PROTOCOL, "kind": kind, "id": name, **fields}
+
+
+def error_answer(name: str, error: DniError) -> Header:
+    return answer("error", name, code=error.code, message=str(error))
+
+
+def progress_answer(name: str, progress: Progress) -> Header:
+    match progress.state:
+        case "queued":
+            return answer("progress", name, state="queued", ahead=progress.ahead)
+        case "running":
+            done, total = progress.done, progress.total
+            return answer("progress", name, state="running", done=done, total=total)
+        case state:
+            return answer("progress", name, state=state)
+
+
+def result_answer(name: str, image: Picture, restored: Restored) -> Header:
+    return answer(
+        "result",
+        name,
+        image=image.to_dict(),
+        seconds=restored.seconds,
+        device=restored.device,
+        format=restored.format,
+        packs=[asdict(pack) for pack in restored.packs],
+    )
+
+
+def _parse_restore(header: Header, name: str) -> Restore:
+    image = Picture.from_dict(header.get("image"))
+    mask = None if header.get("mask") is None else Picture.from_dict(header["mask"])
+    _check_size(image)
+    if mask is not None and mask.shape != (image.height, image.width, 1):
+        raise BadMask("The mask must have one channel and the size of the picture.")
+    device = _field(header, "device", str) if "device" in header else "auto"
+    return Restore(name, Recipe.from_dict(header.get("recipe")), image, mask, device)
+
+
+def _check_size(image: Picture) -> None:
+    height, width, channels = image.shape
+    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and height * width <= MAX_PIXELS):
+        raise BadImage(
+            f"A picture of {width} × {height} pixels cannot be restored; from one pixel"
+            f" to {MAX_PIXELS // 10**6} megapixels are possible."
+        )
+    if not 1 <= channels <= 4:
+        raise BadImage(f"A picture has 1 to 4 channels, not {channels}.")
+
+
+def _check_version(header: Header) -> None:
+    version = _field(header, "v", int)
+    if version != PROTOCOL:
+        raise BadVersion(
+            f"The daemon speaks version {PROTOCOL} of the protocol and this program"
+            f" version {version}; install the same release of both."
+        )
+
+
+def _field(table: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    value = table.get(key)
+    if type(value) is not kind:  # an isinstance would take True for 1
+        raise BadMessage(f"`{key}` must be given, as {_NAMES[kind]}.")
+    return value
+
+
+_NAMES: dict[type, str] = {int: "an integer", str: "a string"}

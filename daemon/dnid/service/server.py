@@ -1,0 +1,305 @@
+"""The daemon: one thread for the sockets, one for the work."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import zmq
+
+from dnid import __version__
+from dnid.errors import BadMessage, Cancelled, DniError
+from dnid.service import connection, frames, messages, wire
+from dnid.service.connection import Connection, Instance
+from dnid.service.jobs import (
+    Advanced,
+    Event,
+    Finished,
+    Job,
+    JobQueue,
+    Loaded,
+    LoadFailed,
+    Worker,
+    as_told,
+)
+from dnid.service.mailbox import Mailbox
+from dnid.service.messages import Header, Progress, Request, answer, error_answer, progress_answer
+
+if TYPE_CHECKING:
+    from dnid.engine.engine import Engine, Restored
+
+IDLE_SECONDS = 900.0
+STOP_SECONDS = 10.0
+"""How long the running job has to notice that it is cancelled."""
+LINGER_MS = 3000
+"""How long the last answers have to reach their clients."""
+
+log = logging.getLogger(__name__)
+
+
+def serve(
+    engine_factory: Callable[[], Engine],
+    on_demand: bool = False,
+    idle_seconds: float = IDLE_SECONDS,
+) -> int:
+    """Be the user's daemon until told to stop or, on demand, idle for `idle_seconds`.
+
+    To be called in the main thread. Returns the exit code. Raises AlreadyRunning and
+    DaemonUnavailable.
+    """
+    instance = Instance.claim(connection.runtime_folder())
+    try:
+        _start_log(to_terminal=not on_demand)
+        Server(instance, engine_factory, idle_seconds if on_demand else math.inf).serve()
+    finally:
+        instance.release()
+    return 0
+
+
+class Server:
+    """Answers messages at once; pictures go to the worker, and its results back."""
+
+    def __init__(
+        self, instance: Instance, engine_factory: Callable[[], Engine], idle_seconds: float
+    ) -> None:
+        self.instance = instance
+        self.idle_seconds = idle_seconds
+        self.events: Mailbox[Event] = Mailbox()
+        self.worker = Worker(engine_factory, self.events.put)
+        self.engine: Engine | None = None
+        self.loading = False
+        self.jobs = JobQueue()
+        self.asked_packs: list[tuple[bytes, str]] = []
+        """Clients and ids of `packs` requests that wait for the engine."""
+        self.stopping = False
+        self.started = self.last_active = time.monotonic()
+
+    def serve(self) -> None:
+        self.startup()
+        try:
+            self.main_loop()
+        finally:
+            self.shutdown()
+
+    def startup(self) -> None:
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, messages.MAX_FRAME_BYTES)
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a send tells when a client is gone
+        self.poller = zmq.Poller()
+        self.poller.register(self.socket, zmq.POLLIN)
+        self.poller.register(self.events.fileno(), zmq.POLLIN)
+        signal.set_wakeup_fd(self.events.wakeup_fd, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        self.instance.publish(self._bind())
+        self.worker.start()
+        self._load()
+
+    def main_loop(self) -> None:
+        while not self.stopping:
+            ready = dict(self.poller.poll(self._patience_ms()))
+            # Calls, so that no variable keeps a picture while the loop waits.
+            self._handle_events()
+            if self.socket in ready:
+                self._receive(*self.socket.recv_multipart(copy=False))
+            self._dispatch()
+            if self._idle_left() <= 0:
+                log.info("Idle for %.0f s", self.idle_seconds)
+                self.stop()
+
+    def shutdown(self) -> None:
+        """Tell everyone, give the running job a moment, leave nothing behind."""
+        self.instance.withdraw()
+        for job in self.jobs.all():
+            self._cancel(job)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.jobs.running and time.monotonic() < deadline:
+            self.events.wait(deadline - time.monotonic())
+            self._handle_events()
+        self.worker.stop()
+        self.context.destroy()
+        signal.set_wakeup_fd(-1)
+        self.events.close()
+        log.info("dnid ends")
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    def _bind(self) -> Connection:
+        """Bind first, then say what it got."""
+        endpoint, key = connection.endpoint_to_bind(self.instance.folder), None
+        if endpoint.startswith("tcp"):
+            public, secret = zmq.curve_keypair()
+            self.socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+            self.socket.setsockopt(zmq.CURVE_SERVER, 1)
+            key = public.decode()
+        self.socket.bind(endpoint)
+        bound = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        log.info("dnid %s, pid %d, serves at %s", __version__, os.getpid(), bound)
+        log_file = str(connection.log_file())
+        return Connection(messages.PROTOCOL, bound, key, os.getpid(), __version__, log_file)
+
+    def _idle_left(self) -> float:
+        busy = len(self.jobs) or self.asked_packs
+        return math.inf if busy else self.last_active + self.idle_seconds - time.monotonic()
+
+    def _patience_ms(self) -> int | None:
+        left = self._idle_left()
+        return None if left == math.inf else max(0, math.ceil(left * 1000))
+
+    def _receive(self, sender: zmq.Frame, *message: zmq.Frame) -> None:
+        self.last_active = time.monotonic()
+        client, name = sender.bytes, ""
+        try:
+            if not message:
+                raise BadMessage("A message begins with a header.")
+            header = wire.unpack_header(message[0].buffer)
+            name = messages.request_id(header)
+            self._answer(client, messages.parse_request(header), message[1:])
+        except Exception as error:  # noqa: BLE001 (the daemon goes on)
+            self._send(client, error_answer(name, as_told(error)))
+
+    def _answer(self, client: bytes, request: Request, payload: Sequence[zmq.Frame]) -> None:
+        if payload and not isinstance(request, messages.Restore):
+            raise BadMessage("Only a restore brings frames.")
+        match request:
+            case messages.Hello():
+                log.info("Hello from %.100r", request.client)
+                self._send(client, answer("hello", request.id, **self._identity()))
+            case messages.ListPacks():
+                self._list_packs(client, request.id)
+            case messages.AskStatus():
+                self._send(client, answer("status", request.id, **self._status()))
+            case messages.Restore():
+                self._add_job(client, request, payload)
+            case messages.Cancel():
+                if job := self.jobs.find(client, request.job):
+                    self._cancel(job)
+                self._send(client, answer("cancel", request.id))
+            case messages.Shutdown():
+                self._send(client, answer("shutdown", request.id))
+                self.stop()
+
+    def _identity(self) -> Header:
+        return {"version": __version__, "pid": os.getpid(), "log": str(connection.log_file())}
+
+    def _status(self) -> Header:
+        engine = {"threads": 0, "devices": [], "networks": []}  # until it is loaded
+        return {
+            **self._identity(),
+            "uptime": time.monotonic() - self.started,
+            **(self.engine.describe() if self.engine else engine),
+            "running": int(self.jobs.running is not None),
+            "queued": len(self.jobs.waiting),
+        }
+
+    def _list_packs(self, client: bytes, name: str) -> None:
+        if self.engine:
+            self._send(client, answer("packs", name, packs=self.engine.store.describe()))
+        else:
+            self.asked_packs.append((client, name))
+            self._load()
+
+    def _add_job(
+        self, client: bytes, request: messages.Restore, payload: Sequence[zmq.Frame]
+    ) -> None:
+        image, mask = frames.unpack(request.image, request.mask, payload)
+        job = Job(client, request.id, request.recipe, image, mask, request.device)
+        self.jobs.add(job)
+        self._tell_place(job, ahead=len(self.jobs) - 1)
+        self._load()
+
+    def _load(self) -> None:
+        """Once at start, and again for whoever comes after it failed."""
+        if not (self.engine or self.loading):
+            self.loading = True
+            self.worker.load()
+
+    def _dispatch(self) -> None:
+        if self.engine and (job := self.jobs.start_next()):
+            self.worker.run(self.engine, job)
+            self._tell_places()
+
+    def _handle_events(self) -> None:
+        for event in self.events.collect():
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Loaded():
+                self.loading, self.engine = False, event.engine
+                waiting, self.asked_packs = self.asked_packs, []
+                for client, name in waiting:
+                    self._list_packs(client, name)
+            case LoadFailed():
+                self.loading = False
+                self._refuse_all(event.error)
+            case Advanced():
+                self._send(event.job.client, progress_answer(event.job.id, event.progress))
+            case Finished():
+                self._finish(event.job, event.outcome)
+
+    def _finish(self, job: Job, outcome: Restored | DniError) -> None:
+        self.jobs.running, self.last_active = None, time.monotonic()
+        if isinstance(outcome, DniError):
+            log.info("Job %.64r of %s: %s", job.id, job.image.shape, outcome)
+            self._send(job.client, error_answer(job.id, outcome))
+        else:
+            log.info("Job %.64r of %s: %.2f s", job.id, job.image.shape, outcome.seconds)
+            header = messages.result_answer(job.id, frames.describe(outcome.pixels), outcome)
+            self._send(job.client, header, [frames.to_frame(outcome.pixels)])
+
+    def _refuse_all(self, error: DniError) -> None:
+        """The engine cannot be made: nobody need wait for it."""
+        waiting, self.asked_packs = self.asked_packs, []
+        for job in self.jobs.all():
+            self.jobs.cancel(job)
+            waiting.append((job.client, job.id))
+        for client, name in waiting:
+            self._send(client, error_answer(name, error))
+
+    def _cancel(self, job: Job) -> None:
+        if self.jobs.cancel(job):
+            self._send(job.client, error_answer(job.id, Cancelled("The job was cancelled.")))
+            self._tell_places()
+
+    def _tell_places(self) -> None:
+        running = int(self.jobs.running is not None)
+        for place, job in enumerate(tuple(self.jobs.waiting)):
+            self._tell_place(job, ahead=running + place)
+
+    def _tell_place(self, job: Job, ahead: int) -> None:
+        state = "queued" if self.engine or ahead else "loading"
+        self._send(job.client, progress_answer(job.id, Progress(state, ahead=ahead)))
+
+    def _send(self, client: bytes, header: Header, payload: Sequence[wire.Frame] = ()) -> None:
+        parts = [client, wire.pack_header(header), *payload]
+        try:
+            self.socket.send_multipart(parts, zmq.NOBLOCK, copy=False)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                raise
+            for job in self.jobs.all():  # gone, or it reads nothing: nobody waits for these
+                if job.client == client:
+                    self.jobs.cancel(job)
+
+
+def _start_log(to_terminal: bool) -> None:
+    path = connection.log_file()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [
+        logging.handlers.RotatingFileHandler(path, maxBytes=10**6, backupCount=2, encoding="utf-8")
+    ]
+    if to_terminal:
+        handlers.append(logging.StreamHandler())
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers
+    )
