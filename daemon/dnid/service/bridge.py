@@ -40,6 +40,7 @@ def run_bridge(stdin: BinaryIO, stdout: BinaryIO, command: Sequence[str] = DAEMO
     except (KeyboardInterrupt, BrokenPipeError):  # told to end, or nobody reads any more
         return 0
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
         bridge.hang_up()
         signal.set_wakeup_fd(-1)
 

@@ -24,6 +24,7 @@ from dnid.errors import (
 )
 from dnid.service import connection, wire
 from dnid.service.connection import Connection
+from dnid.service.log import log_file
 from dnid.service.messages import PROTOCOL, Header, answer
 
 # -P: a file of the user's current folder must not pass for a module.
@@ -101,7 +102,7 @@ class Channel:
         self._context.destroy(round(linger * 1000))
 
     def _died(self) -> DaemonDied:
-        return DaemonDied(f"The daemon ended; run it again. Its log is {self.connection.log}.")
+        return DaemonDied(f"The daemon ended (its log: {self.connection.log}); run it again.")
 
 
 def open_channel(
@@ -124,7 +125,7 @@ def open_channel(
             _start(command, cancelled)
         else:
             raise DaemonUnavailable("No daemon runs; `dnid serve` starts one.")
-    raise DaemonUnavailable(f"The daemon ends at once; its log is {connection.log_file()}.")
+    raise DaemonUnavailable(f"The daemon ends at once; its log is {log_file()}.")
 
 
 def ask(channel: Channel, kind: str, **fields: Any) -> Header:  # noqa: ANN401
@@ -176,14 +177,15 @@ def _start(command: Sequence[str], cancelled: Callable[[], bool]) -> None:
             if process.returncode is not None and not connection.is_running():
                 raise DaemonUnavailable(f"The daemon cannot be started: {_last_line(stderr)}")
             if time.monotonic() > deadline:
-                log = connection.log_file()
-                raise DaemonUnavailable(f"The daemon takes too long to start; its log is {log}.")
+                raise DaemonUnavailable(
+                    f"The daemon takes too long to start; its log is {log_file()}."
+                )
             time.sleep(0.02)
 
 
 def _spawn(command: Sequence[str], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     folder = connection.runtime_folder()
-    places = {"DNID_RUNTIME_DIR": str(folder), "DNID_LOG_DIR": str(connection.log_file().parent)}
+    places = {"DNID_RUNTIME_DIR": str(folder), "DNID_LOG_DIR": str(log_file().parent)}
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

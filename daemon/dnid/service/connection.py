@@ -9,6 +9,7 @@ $XDG_RUNTIME_DIR/dnid/        0700; DNID_RUNTIME_DIR names another
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import stat
@@ -19,14 +20,20 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+import zmq
 
+from dnid import __version__
 from dnid.errors import AlreadyRunning, DaemonUnavailable
+from dnid.service.log import log_file
+from dnid.service.messages import PROTOCOL
 
 MAX_IPC_PATH = 100
 """Bytes; the systems' own limits are 104 (macOS) and 108 (Linux)."""
 MAX_FILE_BYTES = 64 * 1024
 CLAIM_SECONDS = 20.0
 """How long a new daemon waits for one that is about to end."""
+
+log = logging.getLogger(__name__)
 
 _TCP = re.compile(r"tcp://127\.0\.0\.1:[0-9]{1,5}", re.ASCII)
 
@@ -60,18 +67,12 @@ def runtime_folder() -> Path:
     return folder
 
 
-def log_file() -> Path:
-    folder = os.environ.get("DNID_LOG_DIR") or platformdirs.user_log_path("dnid", appauthor=False)
-    return Path(folder).absolute() / "dnid.log"
-
-
-def endpoint_to_bind(folder: Path) -> str:
-    """ipc in the folder where the system and the length of the path allow, else TCP."""
-    path = folder / "socket"
-    too_long = len(os.fsencode(path)) > MAX_IPC_PATH
-    if sys.platform == "win32" or too_long or os.environ.get("DNID_TRANSPORT") == "tcp":
-        return "tcp://127.0.0.1:*"
-    return f"ipc://{path}"
+def bind(socket: zmq.Socket[bytes], folder: Path) -> Connection:
+    """Bind first, to ipc in the folder or else to TCP, and then say what it got."""
+    server_key = None if _bind_ipc(socket, folder) else _bind_tcp(socket)
+    endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+    log.info("dnid %s, process %d, serves at %s", __version__, os.getpid(), endpoint)
+    return Connection(PROTOCOL, endpoint, server_key, os.getpid(), __version__, str(log_file()))
 
 
 def find() -> Connection | None:
@@ -82,14 +83,11 @@ def find() -> Connection | None:
         text = _read_private(path)
         if _lock_is_free(folder):  # a dead daemon's file
             return None
-        connection = _parse(text)
+        return _parse(text)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DaemonUnavailable(f"{path} cannot be used: {error}. Delete it.") from error
-    if connection.endpoint != f"ipc://{folder / 'socket'}" and not _is_secured_tcp(connection):
-        raise DaemonUnavailable(f"{path} names an address that no daemon of yours has. Delete it.")
-    return connection
 
 
 def is_running() -> bool:
@@ -138,6 +136,28 @@ class Instance:
         os.close(self._lock)
 
 
+def _bind_ipc(socket: zmq.Socket[bytes], folder: Path) -> bool:
+    path = folder / "socket"
+    too_long = len(os.fsencode(path)) > MAX_IPC_PATH
+    if sys.platform == "win32" or too_long or os.environ.get("DNID_TRANSPORT") == "tcp":
+        return False
+    try:
+        socket.bind(f"ipc://{path}")
+    except zmq.ZMQError as error:  # some file systems have no sockets
+        log.warning("No socket at %s: %s", path, error)
+        return False
+    return True
+
+
+def _bind_tcp(socket: zmq.Socket[bytes]) -> str:
+    """The key without which nobody else on this machine gets an answer."""
+    public, secret = zmq.curve_keypair()
+    socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+    socket.setsockopt(zmq.CURVE_SERVER, 1)
+    socket.bind("tcp://127.0.0.1:*")
+    return public.decode()
+
+
 def _parse(text: str) -> Connection:
     table = json.loads(text)
     if not isinstance(table, dict):
@@ -147,7 +167,10 @@ def _parse(text: str) -> Connection:
         if type(table.get(name)) not in kinds:
             raise ValueError(f"`{name}` does not fit")
         values[name] = table[name]
-    return Connection(**values)
+    connection = Connection(**values)
+    if not (connection.endpoint.startswith("ipc:///") or _is_secured_tcp(connection)):
+        raise ValueError(f"no daemon has the address {connection.endpoint[:80]!r}")
+    return connection
 
 
 _FIELDS: dict[str, tuple[type, ...]] = {

@@ -135,9 +135,10 @@ class Worker:
         """Ends with Finished."""
         self._tasks.put(partial(self._run, engine, job))
 
-    def stop(self) -> None:
-        """After the current task; a thread that never gets there ends with the process."""
+    def stop(self, timeout: float) -> None:
+        """After the current task; a thread that does not get there ends with the process."""
         self._tasks.put(None)
+        self._thread.join(timeout)
 
     def _main(self) -> None:
         while self._do_next():
@@ -189,7 +190,6 @@ class Worker:
 def as_told(error: Exception) -> DniError:
     """What the client gets to know of it; the log keeps the rest."""
     if isinstance(error, DniError):
-        log.info("%s: %s", error.code, error)
         return from_code(error.code, str(error))  # a copy: a traceback keeps the pictures alive
     log.error("Unexpected error", exc_info=error)
     return InternalError("Something went wrong inside dnid; the log has the details.")

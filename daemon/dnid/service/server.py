@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import math
 import os
 import signal
@@ -16,7 +15,7 @@ import zmq
 from dnid import __version__
 from dnid.errors import BadMessage, Cancelled, DniError
 from dnid.service import connection, frames, messages, wire
-from dnid.service.connection import Connection, Instance
+from dnid.service.connection import Instance
 from dnid.service.jobs import (
     Advanced,
     Event,
@@ -28,6 +27,7 @@ from dnid.service.jobs import (
     Worker,
     as_told,
 )
+from dnid.service.log import log_file, start_log
 from dnid.service.mailbox import Mailbox
 from dnid.service.messages import Header, Progress, Request, answer, error_answer, progress_answer
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 900.0
 STOP_SECONDS = 10.0
-"""How long the running job has to notice that it is cancelled."""
+"""How long the worker has to notice that it is to end."""
 LINGER_MS = 3000
 """How long the last answers have to reach their clients."""
 
@@ -55,8 +55,11 @@ def serve(
     """
     instance = Instance.claim(connection.runtime_folder())
     try:
-        _start_log(to_terminal=not on_demand)
+        start_log(to_terminal=not on_demand)
         Server(instance, engine_factory, idle_seconds if on_demand else math.inf).serve()
+    except Exception:
+        log.exception("dnid fails")
+        raise
     finally:
         instance.release()
     return 0
@@ -99,7 +102,7 @@ class Server:
         signal.set_wakeup_fd(self.events.wakeup_fd, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
-        self.instance.publish(self._bind())
+        self.instance.publish(connection.bind(self.socket, self.instance.folder))
         self.worker.start()
         self._load()
 
@@ -124,28 +127,14 @@ class Server:
         while self.jobs.running and time.monotonic() < deadline:
             self.events.wait(deadline - time.monotonic())
             self._handle_events()
-        self.worker.stop()
         self.context.destroy()
+        self.worker.stop(max(0.0, deadline - time.monotonic()))
         signal.set_wakeup_fd(-1)
         self.events.close()
         log.info("dnid ends")
 
     def stop(self) -> None:
         self.stopping = True
-
-    def _bind(self) -> Connection:
-        """Bind first, then say what it got."""
-        endpoint, key = connection.endpoint_to_bind(self.instance.folder), None
-        if endpoint.startswith("tcp"):
-            public, secret = zmq.curve_keypair()
-            self.socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
-            self.socket.setsockopt(zmq.CURVE_SERVER, 1)
-            key = public.decode()
-        self.socket.bind(endpoint)
-        bound = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        log.info("dnid %s, pid %d, serves at %s", __version__, os.getpid(), bound)
-        log_file = str(connection.log_file())
-        return Connection(messages.PROTOCOL, bound, key, os.getpid(), __version__, log_file)
 
     def _idle_left(self) -> float:
         busy = len(self.jobs) or self.asked_packs
@@ -165,7 +154,9 @@ class Server:
             name = messages.request_id(header)
             self._answer(client, messages.parse_request(header), message[1:])
         except Exception as error:  # noqa: BLE001 (the daemon goes on)
-            self._send(client, error_answer(name, as_told(error)))
+            told = as_told(error)
+            log.info("Refused %.64r: %s", name, told)
+            self._send(client, error_answer(name, told))
 
     def _answer(self, client: bytes, request: Request, payload: Sequence[zmq.Frame]) -> None:
         if payload and not isinstance(request, messages.Restore):
@@ -189,7 +180,7 @@ class Server:
                 self.stop()
 
     def _identity(self) -> Header:
-        return {"version": __version__, "pid": os.getpid(), "log": str(connection.log_file())}
+        return {"version": __version__, "pid": os.getpid(), "log": str(log_file())}
 
     def _status(self) -> Header:
         engine = {"threads": 0, "devices": [], "networks": []}  # until it is loaded
@@ -259,6 +250,7 @@ class Server:
 
     def _refuse_all(self, error: DniError) -> None:
         """The engine cannot be made: nobody need wait for it."""
+        log.warning("The engine cannot be made: %s", error)
         waiting, self.asked_packs = self.asked_packs, []
         for job in self.jobs.all():
             self.jobs.cancel(job)
@@ -290,16 +282,3 @@ class Server:
             for job in self.jobs.all():  # gone, or it reads nothing: nobody waits for these
                 if job.client == client:
                     self.jobs.cancel(job)
-
-
-def _start_log(to_terminal: bool) -> None:
-    path = connection.log_file()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [
-        logging.handlers.RotatingFileHandler(path, maxBytes=10**6, backupCount=2, encoding="utf-8")
-    ]
-    if to_terminal:
-        handlers.append(logging.StreamHandler())
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers
-    )
