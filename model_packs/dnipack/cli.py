@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import platformdirs
-from dnid.errors import DniError
+from dnid.engine.device import find_device
+from dnid.engine.memory import keep_freed_blocks
+from dnid.engine.runner import PackRunner
+from dnid.errors import BadInput, DniError
+from dnid.packs.store import Pack, PackStore, default_folders, open_pack
 from tqdm import tqdm
 
-from dnipack.build import build_pack
-from dnipack.photos import load_pool
+from dnipack.build import build_pack, write_atomically
+from dnipack.measure import measure
+from dnipack.photos import find_photos, load_photo, load_pool
 from dnipack.recipe import TrainingRecipe, load_recipe
 from dnipack.train import Moment, State, train_anchor
 
@@ -48,7 +56,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--only", metavar="ANCHOR", help="train this anchor and write no pack")
     train.set_defaults(run=_train)
+    _add_measure(commands)
     return parser
+
+
+def _add_measure(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type private
+    measured = commands.add_parser(
+        "measure",
+        help="measure a pack on photos whose truth is known",
+        description="Degrade photos to each level, restore them at 21 slider positions, and print "
+        "the mean RGB PSNR of the input and at the best position.",
+    )
+    measured.add_argument("pack", help="a pack folder, or the id of an installed pack")
+    measured.add_argument("--data", type=Path, required=True, help="folder of clean photos")
+    measured.add_argument(
+        "--levels", type=_numbers, default=[20.0, 40.0, 60.0], metavar="L,L…",
+        help="for denoise: σ on the 0–255 scale (default 20,40,60)",
+    )  # fmt: skip
+    measured.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    measured.set_defaults(run=_measure)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -63,9 +93,37 @@ def _train(options: argparse.Namespace) -> int:
             anchors[plan.name] = train_anchor(recipe, plan, training, validation, work, bar.show)
     if options.only is None:
         output = options.output or options.recipe.parent.parent / "packs" / recipe.id
-        build_pack(recipe, anchors, output)
-        print(f"{output}: {len(anchors)} anchors")
+        manifest = build_pack(recipe, anchors, validation, output)
+        print(f"{output}: {len(anchors)} anchors, halo {manifest.halo} pixels")
     return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    keep_freed_blocks()
+    runner = PackRunner(_find_pack(options.pack), find_device("auto"))
+    paths = find_photos(options.data)
+    if not paths:
+        raise BadInput(f"No photos in {options.data}.")
+    photos = [load_photo(path) for path in paths]
+    total = len(photos) * len(options.levels)
+    with tqdm(total=total, unit="picture", disable=None) as bar:
+        results = measure(runner, photos, options.levels, progress=bar.update)
+    print(f"{runner.pack.manifest.id} on {len(photos)} photos, in {runner.choice.format}")
+    print(f"{'level':>6} {'input':>7} {'best':>7} {'at':>5}")
+    for result in results:
+        position, best = result.best
+        print(f"{result.level:6g} {result.input_psnr:7.2f} {best:7.2f} {position:5.2f}")
+    if options.json:
+        write_atomically(options.json, json.dumps([asdict(r) for r in results]).encode())
+    return 0
+
+
+def _find_pack(name: str) -> Pack:
+    """A folder when there is one of that name, else an installed pack."""
+    folder = Path(name)
+    if (folder / "manifest.json").is_file():
+        return open_pack(folder)
+    return PackStore(default_folders()).get(name)
 
 
 class _ProgressBar:

@@ -76,6 +76,6 @@ class CropSampler:
 
 def to_tensor(pixels: Photo) -> Tensor:
     """[N×]H×W×3 uint8 → N×3×H×W float32 in 0..1, channels last in memory."""
-    batch = torch.from_numpy(np.ascontiguousarray(pixels))
+    batch = torch.from_numpy(np.array(pixels))  # a copy: the pool may be read-only
     batch = batch if batch.ndim == 4 else batch[None]
     return batch.permute(0, 3, 1, 2).float().div_(255)

@@ -82,6 +82,7 @@ class Engine:
         mask: Image | None = None,
         *,
         device: str = "auto",
+        exact_tiles: bool = False,
         progress: Callable[[Progress], None] = _ignore,
         cancelled: Callable[[], bool] = _never,
     ) -> Restored:
@@ -89,6 +90,8 @@ class Engine:
 
         `mask` is H×W; with it each pixel has outside + (strength − outside) · m.
         Strength 0 returns the input bit for bit. `device` is auto, cpu or cuda.
+        `exact_tiles` reads the network's whole receptive field around each tile
+        instead of the pack's halo, which leaves out what changes less than 0.25/255.
         `progress` is called before each tile and at the end; `cancelled` is asked
         before each tile.
 
@@ -104,7 +107,7 @@ class Engine:
         where = find_device(device)
         runners = [self._runner(stage, where) for stage in stages]
         work = [
-            _StageRun(runner, stage, image.shape[:2], mask, has_alpha(image))
+            _StageRun(runner, stage, image, mask, exact_tiles)
             for runner, stage in zip(runners, stages, strict=True)
         ]
         counter = _Counter(sum(len(run.cores) for run in work), progress, cancelled)
@@ -167,13 +170,14 @@ class _StageRun:
         self,
         runner: PackRunner,
         stage: Stage,
-        size: tuple[int, ...],
+        image: Image,
         mask: Image | None,
-        alpha: bool,
+        exact: bool,
     ) -> None:
         self.runner, self.stage, self.mask = runner, stage, mask
-        halo = runner.halo + (FILL_RADIUS if alpha else 0)
-        self.grid = Grid(size[0], size[1], halo, runner.multiple)
+        halo = runner.full_halo if exact else runner.halo
+        halo += FILL_RADIUS if has_alpha(image) else 0
+        self.grid = Grid(image.shape[0], image.shape[1], halo, runner.multiple)
         self.cores = self.grid.tiles(TILE_PIXELS if mask is None else MASKED_TILE_PIXELS)
 
     def run(self, image: Image, counter: _Counter) -> Image:

@@ -12,8 +12,8 @@ import sys
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-_BLOCK_BYTES = 32 << 20
-"""Blocks up to this size are reused; whole pictures are larger and go back at once."""
+_BLOCK_BYTES = 128 << 20
+"""Blocks up to this size are reused."""
 
 
 def keep_freed_blocks() -> None:

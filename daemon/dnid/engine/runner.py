@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -10,7 +11,8 @@ from torch import Tensor
 from dnid.dni.blend import BlendedNetwork
 from dnid.dni.spatial import SpatialNetwork
 from dnid.engine.device import Choice, choose_format
-from dnid.errors import NotFinite
+from dnid.engine.receptive import full_halo
+from dnid.errors import NotFinite, PackDamaged
 from dnid.packs.store import Pack
 
 
@@ -31,6 +33,14 @@ class PackRunner:
         self.choice: Choice = choose_format(
             lambda dtype: self._plain(dtype).set(middle), device, self._name()
         )
+
+    @cached_property
+    def full_halo(self) -> int:
+        """Pixels; with this much context a tile is exact."""
+        halo = full_halo(self.pack.network(), self.multiple)
+        if halo is None:
+            raise PackDamaged(f"Pack {self.pack.manifest.id!r} sees the whole picture at once.")
+        return halo
 
     def run(self, tile: Tensor, strength: float) -> Tensor:
         """1×3×h×w float32 on the CPU → the same shape, at one strength (0..1)."""

@@ -15,6 +15,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MAX_LEVELS, MAX_CHANNELS, MAX_BLOCKS, MAX_FOLD = 8, 2048, 64, 16
+"""Far beyond any network worth running; a bound on what a pack's options can ask for."""
+
 
 class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
@@ -43,6 +46,8 @@ class UNet(nn.Module):
         blocks: Sequence[int] = (1, 1, 2),
         fold: int = 2,
     ) -> None:
+        """Raises ValueError for options beyond the bounds above, before any weight is made."""
+        _check_options(channels, blocks, fold)
         super().__init__()
         self.fold = fold
         self.multiple = fold * 2 ** (len(channels) - 1)
@@ -66,6 +71,19 @@ class UNet(nn.Module):
         for up, blocks in zip(reversed(self.up), reversed(self.decoder), strict=True):
             y = blocks(up(y) + skips.pop())
         return x + F.pixel_shuffle(self.tail(y), self.fold).to(x.dtype)
+
+
+def _check_options(channels: Sequence[int], blocks: Sequence[int], fold: int) -> None:
+    if not 1 <= len(channels) <= MAX_LEVELS or len(blocks) != len(channels):
+        raise ValueError(f"1 to {MAX_LEVELS} channels are needed, and as many blocks")
+    _check_each("channels", channels, 1, MAX_CHANNELS)
+    _check_each("blocks", blocks, 0, MAX_BLOCKS)
+    _check_each("fold", [fold], 1, MAX_FOLD)
+
+
+def _check_each(name: str, values: Sequence[int], low: int, high: int) -> None:
+    if not all(type(value) is int and low <= value <= high for value in values):
+        raise ValueError(f"{name}: integers from {low} to {high} are needed")
 
 
 def _residual_blocks(channels: int, count: int) -> nn.Sequential:

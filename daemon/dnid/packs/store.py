@@ -73,28 +73,31 @@ class PackStore:
         """The pack with this id, or the effect's default: the pack named like the effect,
         else the first by id. Raises PackNotFound, or PackDamaged for a bad manifest."""
         if pack_id is not None:
-            return self._by_id(effect, pack_id)
+            pack = self.get(pack_id)
+            if pack.manifest.effect != effect:
+                raise PackNotFound(
+                    f"{pack_id!r} is a pack for {pack.manifest.effect}, not {effect}."
+                )
+            return pack
         folders = self._pack_folders()
         for name in sorted(folders, key=lambda name: (name != effect, name)):
-            pack = _open(folders[name])
+            pack = open_pack(folders[name])
             if pack.manifest.effect == effect:
                 return pack
         raise PackNotFound(f"No pack for {effect} is installed; `dnid packs` lists what there is.")
 
-    def describe(self) -> list[dict[str, Any]]:
-        """A plain table for each pack; a damaged one is told with its fault in `error`."""
-        return [_describe(name, folder) for name, folder in sorted(self._pack_folders().items())]
-
-    def _by_id(self, effect: str, pack_id: str) -> Pack:
+    def get(self, pack_id: str) -> Pack:
+        """Raises PackNotFound, or PackDamaged for a bad manifest."""
         folder = self._pack_folders().get(pack_id)
         if folder is None:
             raise PackNotFound(
                 f"There is no pack {pack_id!r}; `dnid packs` lists the installed ones."
             )
-        pack = _open(folder)
-        if pack.manifest.effect != effect:
-            raise PackNotFound(f"Pack {pack_id!r} is for {pack.manifest.effect}, not for {effect}.")
-        return pack
+        return open_pack(folder)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """A plain table for each pack; a damaged one is told with its fault in `error`."""
+        return [_describe(name, folder) for name, folder in sorted(self._pack_folders().items())]
 
     def _pack_folders(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -111,7 +114,8 @@ def default_folders() -> list[Path]:
     return [platformdirs.user_data_path("dnid") / "packs", *(p for p in shipped if p.is_dir())]
 
 
-def _open(folder: Path) -> Pack:
+def open_pack(folder: Path) -> Pack:
+    """The pack in this folder; its anchors are not read yet. Raises PackDamaged."""
     data = _read(folder / "manifest.json", MAX_MANIFEST_BYTES)
     try:
         manifest = parse(data)
@@ -124,7 +128,7 @@ def _open(folder: Path) -> Pack:
 
 def _describe(name: str, folder: Path) -> dict[str, Any]:
     try:
-        pack = _open(folder)
+        pack = open_pack(folder)
     except DniError as error:
         return {"id": name, "error": str(error)}
     manifest = pack.manifest
