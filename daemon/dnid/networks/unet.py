@@ -26,8 +26,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.conv2(F.relu(self.conv1(x)))
-        return x + y
+        y: Tensor = self.conv2(F.relu_(self.conv1(x)))
+        return y.add_(x)  # in place, as the ReLU: both were measured as pure gain
 
 
 class UNet(nn.Module):
@@ -69,7 +69,7 @@ class UNet(nn.Module):
             skips.append(y)
             y = blocks(down(y))
         for up, blocks in zip(reversed(self.up), reversed(self.decoder), strict=True):
-            y = blocks(up(y) + skips.pop())
+            y = blocks(up(y).add_(skips.pop()))
         return x + F.pixel_shuffle(self.tail(y), self.fold).to(x.dtype)
 
 
