@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -144,4 +145,5 @@ def _remember(choices: dict[str, Choice]) -> None:
         partial.write_text(json.dumps({k: asdict(v) for k, v in choices.items()}, indent=1))
         partial.replace(path)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder itself may be out of reach
+            partial.unlink(missing_ok=True)

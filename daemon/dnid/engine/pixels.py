@@ -39,6 +39,8 @@ def check_image(image: Image) -> None:
     """Raises BadImage for what is not an image at the engine's door."""
     if image.dtype.name not in FULL_SCALE:
         raise BadImage(f"Pixels must be uint8, uint16 or float32, not {image.dtype.name}.")
+    if not image.dtype.isnative:
+        raise BadImage("Pixels must be in this machine's byte order.")
     if image.ndim != 3 or not 1 <= image.shape[2] <= 4:
         raise BadImage(f"A picture is height × width × 1 to 4 channels, not {image.shape}.")
     height, width, _ = image.shape
@@ -76,7 +78,7 @@ class TileReader:
         """
         x = self._colours(box)
         if self.image.dtype == np.float32:
-            if not bool(torch.isfinite(x).all()):
+            if not np.isfinite(self.image[box.slices]).all():  # alpha as well
                 raise BadImage("The picture holds NaN or infinity; repair those pixels first.")
             x = x.clamp(0, 1)
         if has_alpha(self.image):

@@ -1,0 +1,88 @@
+"""The number format is chosen by agreement and speed, and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from dnid.engine import device
+from dnid.engine.device import choose_format, find_device
+from dnid.errors import DeviceUnavailable
+from torch import Tensor, nn
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give each test a cache of its own, and a small picture to measure with."""
+    monkeypatch.setenv("DNID_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(device, "PROBE_SIDE", 16)
+    return tmp_path / "cache"
+
+
+class _Shift(nn.Module):
+    def __init__(self, amount: float) -> None:
+        super().__init__()
+        self.amount = amount
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.amount
+
+
+class _Networks:
+    """The reduced network is off by `amount`; counts how often one was asked for."""
+
+    def __init__(self, amount: float) -> None:
+        self.amount, self.asked = amount, 0
+
+    def __call__(self, dtype: torch.dtype) -> nn.Module:
+        self.asked += 1
+        return _Shift(0.0 if dtype == torch.float32 else self.amount)
+
+
+@pytest.mark.parametrize("amount", [0.004, float("nan"), float("inf")])
+def test_a_format_that_disagrees_is_not_taken(amount: float) -> None:
+    """A reduced format 48 dB from float32, or not finite at all, is out however fast it is."""
+    assert choose_format(_Networks(amount), CPU, "n").format == "float32"
+
+
+def test_the_choice_is_remembered() -> None:
+    """A network is measured once; another name, another measurement."""
+    networks = _Networks(1.0)
+    first = choose_format(networks, CPU, "n")
+    measured = networks.asked
+    assert choose_format(networks, CPU, "n") == first
+    assert networks.asked == measured
+    choose_format(networks, CPU, "another")
+    assert networks.asked > measured
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"k": 1}', b"\xff\xfe", b'{"k": {"device": 1}}'])
+def test_a_damaged_cache_is_measured_again(cache: Path, content: bytes) -> None:
+    """It is only a cache: what cannot be read is replaced."""
+    cache.mkdir()
+    (cache / "formats.json").write_bytes(content)
+    networks = _Networks(1.0)
+    choose_format(networks, CPU, "n")
+    assert networks.asked > 0
+    before = networks.asked
+    choose_format(networks, CPU, "n")
+    assert networks.asked == before
+
+
+def test_no_place_for_a_cache_is_no_fault(cache: Path) -> None:
+    """Where nothing can be written the measurement is made and used."""
+    cache.write_text("a file where the folder should be")
+    assert choose_format(_Networks(1.0), CPU, "n").format == "float32"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_find_device() -> None:
+    """auto and cpu give the processor here; what is not there is refused."""
+    assert find_device("auto") == find_device("cpu") == CPU
+    for wanted in ("cuda", "cuda:0", "tpu", ""):
+        with pytest.raises(DeviceUnavailable):
+            find_device(wanted)

@@ -1,0 +1,179 @@
+"""A fault at any tile: the same picture from smaller tiles, or an error; never a wrong pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from dnid.engine.engine import Engine, Progress
+from dnid.engine.runner import PackRunner
+from dnid.errors import Cancelled, OutOfMemory
+from torch import Tensor
+
+from tests.engine.small_engine import denoise, engine_in, tiles_of
+from tests.small import Pixels, photo
+
+IMAGE = photo(40, 40, 3, "uint8")
+MASK = np.linspace(0, 255, 1600).reshape(40, 40).astype(np.uint8)
+BUDGET = 1200
+
+
+@pytest.fixture(scope="module")
+def engine(packs: Path) -> Engine:
+    return engine_in(packs)
+
+
+@pytest.fixture(scope="module")
+def tiles(engine: Engine) -> int:
+    """Return how many tiles BUDGET gives; the same with the mask."""
+    told: list[Progress] = []
+    with tiles_of(BUDGET):
+        engine.restore(IMAGE, denoise(1.0), progress=told.append)
+    assert told[-1].total >= 4
+    return told[-1].total
+
+
+def exhaust_the_allocator() -> None:
+    """Fail as torch fails: with a plain RuntimeError."""
+    torch.empty(1 << 60)
+
+
+def exhaust_python() -> None:
+    raise MemoryError
+
+
+def exhaust_the_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+class Faulty:
+    """Stands in for a runner's method; counts its calls and fails as it is told."""
+
+    def __init__(self, name: str, fault: Callable[[int, Tensor], None]) -> None:
+        self.name, self.method, self.fault = name, getattr(PackRunner, name), fault
+        self.calls = 0
+
+    def installed(self) -> AbstractContextManager[object]:
+        return patch.object(PackRunner, self.name, lambda *arguments: self(*arguments))
+
+    def __call__(self, runner: PackRunner, tile: Tensor, strength: object) -> Tensor:
+        self.calls += 1
+        self.fault(self.calls, tile)
+        return self.method(runner, tile, strength)  # type: ignore[no-any-return]
+
+
+def restore(engine: Engine, mask: Pixels | None, faulty: Faulty | None = None) -> Pixels:
+    with tiles_of(BUDGET):
+        if faulty is None:
+            return engine.restore(IMAGE, denoise(1.0), mask).pixels
+        with faulty.installed():
+            return engine.restore(IMAGE, denoise(1.0), mask).pixels
+
+
+def at(k: int, fault: Callable[[], None]) -> Callable[[int, Tensor], None]:
+    """Fail at the k-th call alone."""
+    return lambda call, _: fault() if call == k else None
+
+
+@pytest.mark.parametrize("fault", [exhaust_the_allocator, exhaust_python, exhaust_the_gpu])
+@pytest.mark.parametrize(("method", "mask"), [("run", None), ("run_spatial", MASK)])
+def test_out_of_memory_at_any_tile_gives_the_identical_picture(
+    engine: Engine, tiles: int, method: str, mask: Pixels | None, fault: Callable[[], None]
+) -> None:
+    """For every k: memory that runs out at tile k costs time, not a pixel."""
+    undisturbed = restore(engine, mask)
+    for k in range(1, tiles + 1):
+        faulty = Faulty(method, at(k, fault))
+        assert np.array_equal(restore(engine, mask, faulty), undisturbed), k
+        assert faulty.calls > tiles, k
+
+
+def test_memory_for_small_tiles_only_is_enough(engine: Engine, tiles: int) -> None:
+    """Tiles are halved until they fit, again and again."""
+
+    def only_small(_: int, tile: Tensor) -> None:
+        if tile.shape[-1] * tile.shape[-2] > 800:
+            exhaust_the_allocator()
+
+    faulty = Faulty("run", only_small)
+    assert np.array_equal(restore(engine, None, faulty), restore(engine, None))
+    assert faulty.calls > 2 * tiles
+
+
+def test_no_memory_at_all_is_told(engine: Engine) -> None:
+    """When even the smallest tile does not fit, the error says so, and it ends."""
+    faulty = Faulty("run", lambda *_: exhaust_the_allocator())
+    with pytest.raises(OutOfMemory, match="smallest tile"):
+        restore(engine, None, faulty)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a fault of the network"), ValueError("x"), KeyError()]
+)
+def test_any_other_fault_at_any_tile_is_the_callers(
+    engine: Engine, tiles: int, error: Exception
+) -> None:
+    """For every k: an error that is not about memory propagates at once; the input stays."""
+    before = IMAGE.copy()
+
+    def fail() -> None:
+        raise error
+
+    for k in range(1, tiles + 1):
+        faulty = Faulty("run", at(k, fail))
+        with pytest.raises(type(error)):
+            restore(engine, None, faulty)
+        assert faulty.calls == k
+        assert np.array_equal(IMAGE, before)
+
+
+def test_the_engine_works_after_a_fault(engine: Engine) -> None:
+    """What failed once leaves nothing behind: the next picture is right."""
+    undisturbed = restore(engine, MASK)
+    for method, mask in (("run", None), ("run_spatial", MASK)):
+        with pytest.raises(OutOfMemory):
+            restore(engine, mask, Faulty(method, lambda *_: exhaust_python()))
+    assert np.array_equal(restore(engine, MASK), undisturbed)
+
+
+# Cancel and progress
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_cancel_stops_before_the_next_tile(engine: Engine, tiles: int, mask: Pixels | None) -> None:
+    """For every k: cancelled after k tiles, exactly k tiles have run."""
+    for k in range(tiles):
+        faulty = Faulty("run" if mask is None else "run_spatial", lambda *_: None)
+        with tiles_of(BUDGET), faulty.installed(), pytest.raises(Cancelled):
+            engine.restore(
+                IMAGE,
+                denoise(1.0),
+                mask,
+                cancelled=lambda k=k, faulty=faulty: faulty.calls >= k,  # type: ignore[misc]
+            )
+        assert faulty.calls == k
+
+
+def test_progress_counts_every_tile(engine: Engine, tiles: int) -> None:
+    """It is told before each tile and at the end, and never goes back."""
+    told: list[Progress] = []
+    with tiles_of(BUDGET):
+        engine.restore(IMAGE, denoise(1.0), progress=told.append)
+    running = [Progress("running", done, tiles) for done in range(tiles + 1)]
+    assert told == [Progress("loading"), *running]
+
+
+def test_progress_keeps_its_word_through_a_fault(engine: Engine, tiles: int) -> None:
+    """Halved tiles raise the total; what is done never falls, and all is done at the end."""
+    told: list[Progress] = []
+    with tiles_of(BUDGET), Faulty("run", at(4, exhaust_python)).installed():
+        engine.restore(IMAGE, denoise(1.0), progress=told.append)
+    done = [progress.done for progress in told]
+    assert done == sorted(done)
+    assert all(progress.done <= progress.total for progress in told)
+    assert told[-1].done == told[-1].total == 3 + 2 * (tiles - 3)

@@ -1,0 +1,89 @@
+"""Small random networks, packs and pictures: nothing is trained or downloaded for a test."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from dnid.networks import build
+from dnid.packs.manifest import Anchor, Manifest
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+Pixels = NDArray[Any]
+State = dict[str, Tensor]
+
+OPTIONS = {"channels": [4, 6], "blocks": [1, 1], "fold": 1}
+FULL_HALO = 12
+"""Of the U-Net above; tests/networks measures that its gradient reaches no further."""
+ANCHORS = ("low", "mid", "high")
+FULL_SCALE = {"uint8": 255, "uint16": 65535, "float32": 1}
+
+
+def random_state(seed: int, options: dict[str, Any] = OPTIONS) -> State:
+    """Weights that change a picture by some percent."""
+    torch.manual_seed(seed)
+    return {k: v.detach().clone() for k, v in build("unet", options).state_dict().items()}
+
+
+def random_anchors(seed: int = 0) -> dict[str, State]:
+    """Three descendants of one ancestor."""
+    ancestor = random_state(seed)
+    return {
+        name: {key: torch.lerp(ancestor[key], other[key], 0.4) for key in ancestor}
+        for name, other in ((name, random_state(seed + 1 + i)) for i, name in enumerate(ANCHORS))
+    }
+
+
+def small_manifest(anchors: dict[str, str], **changes: Any) -> Manifest:  # noqa: ANN401
+    """A manifest for anchors, given as name → sha256."""
+    names = tuple(anchors)
+    parents = (None, *names[:-1])
+    fields: dict[str, Any] = {
+        "id": "denoise",
+        "name": "Small",
+        "version": "1.2.3",
+        "effect": "denoise",
+        "architecture": "unet",
+        "options": OPTIONS,
+        "anchors": tuple(
+            Anchor(name, anchors[name], parent, f"Anchor {name}")
+            for name, parent in zip(names, parents, strict=True)
+        ),
+        "path": names,
+        "curve": ((0.0, 0.0), (1.0, len(names) - 1.0)),
+        "halo": FULL_HALO,
+        "licence": "CC0-1.0",
+        "trained_on": "Nothing: random weights.",
+    }
+    return Manifest(**(fields | changes))
+
+
+def write_pack(folder: Path, anchors: dict[str, State] | None = None, **changes: Any) -> Path:  # noqa: ANN401
+    """A pack of float32 anchors below `folder`; `changes` are fields of its manifest."""
+    pack = folder / changes.get("id", "denoise")
+    pack.mkdir(parents=True)
+    hashes = {}
+    for name, state in (anchors or random_anchors()).items():
+        save_file(state, pack / f"{name}.safetensors")
+        hashes[name] = hashlib.sha256((pack / f"{name}.safetensors").read_bytes()).hexdigest()
+    manifest = small_manifest(hashes, **changes)
+    (pack / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    return pack
+
+
+def photo(height: int, width: int, channels: int, dtype: str, seed: int = 0) -> Pixels:
+    """Noise over the whole range of the dtype; alpha from 0 to full."""
+    values = np.random.default_rng(seed).random((height, width, channels), np.float32)
+    return quantised(values, dtype)
+
+
+def quantised(values: Pixels, dtype: str) -> Pixels:
+    """0..1 float → the dtype's own range."""
+    if dtype == "float32":
+        return values.astype(np.float32)
+    return np.rint(np.clip(values, 0, 1) * FULL_SCALE[dtype]).astype(dtype)
