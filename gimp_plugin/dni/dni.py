@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import gi
 
@@ -41,21 +40,21 @@ class Dni(Gimp.PlugIn):  # type: ignore[misc]  # gi has no type stubs
         """Name the procedures."""
         return [RESTORE]
 
-    def do_create_procedure(self, name: str) -> Any:
+    def do_create_procedure(self, name: str) -> Gimp.Procedure:
         """Describe a procedure and its arguments."""
         Gegl.init(None)
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
         procedure.set_image_types("RGB*, GRAY*")
         procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
         procedure.set_documentation(BLURB, HELP, None)
-        procedure.set_menu_label("Restore with _DNI…")
+        procedure.set_menu_label("Res_tore with DNI…")
         procedure.add_menu_path("<Image>/Filters/Enhance")
         procedure.set_attribution("the dnid authors", "the dnid authors", "2026")
         _add_arguments(procedure)
         return procedure
 
 
-def _add_arguments(procedure: Any) -> None:
+def _add_arguments(procedure: Gimp.Procedure) -> None:
     flags = GObject.ParamFlags.READWRITE
     procedure.add_double_argument(
         "denoise",
@@ -100,7 +99,7 @@ def _add_arguments(procedure: Any) -> None:
     )
 
 
-def _choice(*options: tuple[str, str, str]) -> Any:
+def _choice(*options: tuple[str, str, str]) -> Gimp.Choice:
     choice = Gimp.Choice.new()
     for number, (nick, label, help_text) in enumerate(options):
         choice.add(nick, number, label, help_text)
@@ -108,14 +107,19 @@ def _choice(*options: tuple[str, str, str]) -> Any:
 
 
 def run(
-    procedure: Any, run_mode: Any, image: Any, drawables: list[Any], config: Any, data: object
-) -> Any:
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    data: object,
+) -> Gimp.ValueArray:
     """Answer a call of the procedure; every error that is known becomes one plain sentence."""
     status, error = Gimp.PDBStatusType.SUCCESS, GLib.Error()
     try:
         layer = canvas.layer_of(drawables)
         with Link(read_command(DAEMON)) as link:  # a daemon that must start does so meanwhile
-            if run_mode == Gimp.RunMode.INTERACTIVE and not _ask(procedure, config):
+            if run_mode == Gimp.RunMode.INTERACTIVE and not _ask(procedure, config, image, layer):
                 status = Gimp.PDBStatusType.CANCEL
             else:
                 restore_layer(link, image, layer, config)
@@ -125,13 +129,22 @@ def run(
     return procedure.new_return_values(status, error)
 
 
-def _ask(procedure: Any, config: Any) -> bool:
+def _ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer
+) -> bool:
     from dni_gimp import dialog  # GTK is loaded only for a call that may show a window
 
-    return dialog.ask(procedure, config)
+    return dialog.ask(
+        procedure,
+        config,
+        has_mask=layer.get_mask() is not None,
+        has_selection=not Gimp.Selection.is_empty(image),
+    )
 
 
-def restore_layer(link: Link, image: Any, layer: Any, config: Any) -> None:
+def restore_layer(
+    link: Link, image: Gimp.Image, layer: Gimp.Layer, config: Gimp.ProcedureConfig
+) -> None:
     """Restore `layer` as `config` says.
 
     A cancel needs no code: GIMP kills this process, the bridge sees its input end and cancels

@@ -4,6 +4,8 @@ A request is {"code", "values"}; the code finds the values and the functions bel
 leaves its answer in `answer`. Bytes travel as {"base64": …}.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import os
@@ -18,7 +20,7 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402
 
 
-def serve():
+def serve() -> None:
     """Answer one client until it goes."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.environ["DNID_TEST_SOCKET"])
@@ -30,35 +32,41 @@ def serve():
         try:
             exec(request["code"], names)
             reply = {"answer": names.get("answer")}
-        except Exception:
+        except Exception:  # noqa: BLE001  every failure is the test's to see
             reply = {"error": traceback.format_exc()}
         stream.write(json.dumps(reply, default=pack) + "\n")
         stream.flush()
 
 
-def pack(value):
+def pack(value: object) -> object:
     """Turn bytes, and GIMP's images and items, into JSON."""
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
-    return value.get_id()
+    return value.get_id()  # type: ignore[attr-defined]
 
 
-def unpack(value):
+def unpack(value: dict[str, object]) -> object:
     """Turn JSON back into bytes."""
     return base64.b64decode(value["base64"]) if "base64" in value else value
 
 
-def image(number):
+def image(number: int) -> Gimp.Image:
     """Return an image by its id."""
     return Gimp.Image.get_by_id(number)
 
 
-def item(number):
+def item(number: int) -> Gimp.Item:
     """Return a layer, mask or channel by its id."""
     return Gimp.Item.get_by_id(number)
 
 
-def new_image(width, height, kind="RGB", precision="u8-non-linear", profile=None):
+def new_image(
+    width: int,
+    height: int,
+    kind: str = "RGB",
+    precision: str = "u8-non-linear",
+    profile: str | None = None,
+) -> Gimp.Image:
     """Make an image; kind RGB or GRAY; profile None, a file, or "linear"."""
     base = getattr(Gimp.ImageBaseType, kind)
     level = getattr(Gimp.Precision, precision.upper().replace("-", "_"))
@@ -70,7 +78,16 @@ def new_image(width, height, kind="RGB", precision="u8-non-linear", profile=None
     return made
 
 
-def new_layer(on, pixels, model, width, height, alpha=False, name="photo", offset=(0, 0)):
+def new_layer(
+    on: Gimp.Image,
+    pixels: bytes,
+    model: str,
+    width: int,
+    height: int,
+    alpha: bool = False,
+    name: str = "photo",
+    offset: tuple[int, int] = (0, 0),
+) -> Gimp.Layer:
     """Put a layer with these pixels (in the picture's own space) on top of an image."""
     kind = "GRAY" if on.get_base_type() == Gimp.ImageBaseType.GRAY else "RGB"
     kind = getattr(Gimp.ImageType, kind + ("A" if alpha else "") + "_IMAGE")
@@ -81,7 +98,7 @@ def new_layer(on, pixels, model, width, height, alpha=False, name="photo", offse
     return layer
 
 
-def add_mask(layer, pixels):
+def add_mask(layer: Gimp.Layer, pixels: bytes) -> Gimp.LayerMask:
     """Give the layer a mask with these 8-bit values."""
     mask = layer.create_mask(Gimp.AddMaskType.WHITE)
     layer.add_mask(mask)
@@ -89,7 +106,7 @@ def add_mask(layer, pixels):
     return mask
 
 
-def in_space(drawable, model):
+def in_space(drawable: Gimp.Drawable, model: str) -> str:
     """Return babl's name of a pixel format in the drawable's own space."""
     if model.startswith("Y u"):
         return model
@@ -97,7 +114,7 @@ def in_space(drawable, model):
     return Babl.get_name(Babl.format_with_space(model, space))
 
 
-def set_pixels(drawable, pixels, model):
+def set_pixels(drawable: Gimp.Drawable, pixels: bytes, model: str) -> None:
     """Write a whole drawable."""
     where = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
     buffer = drawable.get_buffer()
@@ -106,22 +123,25 @@ def set_pixels(drawable, pixels, model):
     drawable.update(0, 0, drawable.get_width(), drawable.get_height())
 
 
-def get_pixels(drawable, model):
+def get_pixels(drawable: Gimp.Drawable, model: str) -> bytes:
     """Read a whole drawable."""
     where = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
-    return drawable.get_buffer().get(
-        where, 1.0, in_space(drawable, model), Gegl.AbyssPolicy.NONE
-    )
+    return drawable.get_buffer().get(where, 1.0, in_space(drawable, model), Gegl.AbyssPolicy.NONE)
 
 
-def raw_pixels(drawable):
+def raw_pixels(drawable: Gimp.Drawable) -> bytes:
     """Read a whole drawable in its own format: what is really stored."""
     where = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
     name = Babl.get_name(drawable.get_format())
     return drawable.get_buffer().get(where, 1.0, name, Gegl.AbyssPolicy.NONE)
 
 
-def restore(on, drawables, mode="NONINTERACTIVE", **arguments):
+def restore(
+    on: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    mode: str = "NONINTERACTIVE",
+    **arguments: object,
+) -> dict[str, str]:
     """Call the plug-in; return its status and error text."""
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-dni-restore")
     config = procedure.create_config()
@@ -135,17 +155,17 @@ def restore(on, drawables, mode="NONINTERACTIVE", **arguments):
     return {"status": status, "error": "" if status == "success" else last_error()}
 
 
-def last_error():
+def last_error() -> str:
     """Return the sentence of the last call that failed."""
     return Gimp.get_pdb().get_last_error()
 
 
-def describe(on):
+def describe(on: Gimp.Image) -> list[dict[str, object]]:
     """Return what the Layers dialog shows, top to bottom, groups opened."""
     return [line for layer in on.get_layers() for line in describe_layer(layer)]
 
 
-def describe_layer(layer):
+def describe_layer(layer: Gimp.Layer) -> list[dict[str, object]]:
     """Return one layer's line, and those of its children."""
     line = {
         "id": layer.get_id(),

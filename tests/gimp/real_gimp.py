@@ -12,6 +12,8 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,14 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 ROOT = CACHE / "dnid-tests" / "gimp3-root"
-PATIENCE = 120.0  # seconds; generous, for machines that train networks meanwhile
+PATIENCE = 60.0  # seconds; generous, for machines that train networks meanwhile
+
+QUIET = (
+    "(check-updates no)",
+    "(show-welcome-dialog no)",
+    "(color-profile-policy keep)",
+    "(metadata-rotation-policy keep)",
+)
 
 DNID = Path(sys.executable).with_name("dnid")
 
@@ -91,8 +100,7 @@ class RealGimp:
         self.runtime.mkdir(mode=0o700)
         self.profile.mkdir()
         (self.profile / "gimprc").write_text(
-            "(check-updates no)\n(show-welcome-dialog no)\n(color-profile-policy keep)\n"
-            "(metadata-rotation-policy keep)\n(undo-levels 20)\n"
+            f'(config-version "{_version(folder)}")\n' + "\n".join(QUIET), encoding="utf-8"
         )
         self.environment = {
             "PATH": "/usr/bin:/bin",
@@ -106,6 +114,7 @@ class RealGimp:
             "NO_AT_BRIDGE": "1",
             **({"DISPLAY": display} if display else {}),
         }
+        self._background = ThreadPoolExecutor(1)
         install(self.profile)
         self._process = self._start("gimp" if display else "gimp-console")
         self._stream = self._connect()
@@ -146,6 +155,10 @@ class RealGimp:
             raise RuntimeError(reply["error"])
         return reply["answer"]
 
+    def start(self, code: str, **values: Any) -> Future[Any]:
+        """Like `do`, but do not wait: the answer comes later."""
+        return self._background.submit(self.do, code, **values)
+
     def use_bridge(self, *command: str) -> None:
         """Let the plug-in start this command as its bridge from now on."""
         text = json.dumps({"command": list(command)})
@@ -175,6 +188,15 @@ class RealGimp:
             raise RuntimeError(f"{command}: {done.stderr or done.stdout}")
         return done.stdout
 
+    def plug_in(self) -> int | None:
+        """Return the process id of the plug-in, which GIMP starts anew for each call."""
+        ours = os.fsencode(self.profile / "plug-ins" / "dni" / "dni.py")
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if ours in (process / "cmdline").read_bytes():
+                    return int(process.name)
+        return None
+
     def daemon(self) -> int | None:
         """Return the process id of the daemon that this GIMP's bridge has started."""
         try:
@@ -191,11 +213,47 @@ class RealGimp:
             os.kill(pid, 15)
             wait_for("the daemon to end", lambda: self.daemon() is None)
         self._stream.close()
+        self._background.shutdown()
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, 9)
             self._process.wait()
+
+
+class Screen:
+    """A screen in memory, with a window manager, that GIMP's windows are shown on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+        self._server = self._start(command)
+        number = self._server.stdout.readline().decode().strip() if self._server.stdout else ""
+        self.display = f":{number}"
+        self._manager = self._start(["env", f"DISPLAY={self.display}", "openbox"])
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            inside(["env", "PATH=/usr/bin:/bin", f"HOME={self._folder}", *command], self._folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def stop(self) -> None:
+        """Take the screen down."""
+        for process in (self._manager, self._server):
+            process.terminate()
+            process.wait(timeout=PATIENCE)
+            if process.stdout:
+                process.stdout.close()
+
+
+def _version(folder: Path) -> str:
+    """Return GIMP's version; a profile of another one is greeted with a window."""
+    command = inside(["env", "PATH=/usr/bin:/bin", "gimp-console", "--version"], folder)
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return told.split()[-1]
 
 
 def install(profile: Path) -> None:

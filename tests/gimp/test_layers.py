@@ -101,9 +101,7 @@ def test_every_precision(
     """The daemon sees perceptual values, and what it returns is what the new layer shows."""
     model = MODELS[kind, alpha].format("~" if profile else "'") + " float"
     pixels = photo({"RGB": 3, "GRAY": 1}[kind] + alpha, np.float32)
-    image, layer = open_photo(
-        gimp, pixels, model, kind=kind, precision=precision, profile=profile
-    )
+    image, layer = open_photo(gimp, pixels, model, kind=kind, precision=precision, profile=profile)
     before = pixels_of(gimp, layer, pixels, model)
     assert restore(gimp, image, layer, denoise=100.0) == {"status": "success", "error": ""}
 
@@ -123,8 +121,8 @@ def test_every_precision(
 
 @pytest.mark.parametrize("output", ["new-layer", "replace"])
 @pytest.mark.parametrize(
-    "precision", ["u8-non-linear", "u8-linear", "u16-non-linear", "u16-linear", "half-linear",
-                  "float-linear"]
+    "precision",
+    ["u8-non-linear", "u8-linear", "u16-non-linear", "u16-linear", "half-linear", "float-linear"],
 )
 def test_strength_0_changes_no_bit(gimp: RealGimp, precision: str, output: str) -> None:
     """A picture that goes to the daemon and back is stored with the same bits."""
@@ -158,7 +156,7 @@ def test_a_picture_keeps_its_colour_space(gimp: RealGimp) -> None:
 
 
 def test_the_new_layer_lies_above_the_original(gimp: RealGimp) -> None:
-    """It has the original's name, place and size, mode normal, no mask; the original is as before."""
+    """It has the original's name and place, mode normal and no mask; the original is as before."""
     pixels, map_ = photo(4), photo(1, seed=2)
     image, layer = open_photo(gimp, pixels, "R'G'B'A u8", offset=(-5, 11))
     code = """
@@ -176,10 +174,19 @@ new_layer(on, bytes(30), "R'G'B' u8", 5, 2, name="above")
     place = {"offset": [-5, 11], "size": [WIDTH, HEIGHT], "visible": True, "filters": 0}
     result.pop("id")
     assert result == {
-        "name": "photo (restored)", "mode": "normal", "opacity": 100.0, "mask": False, **place
+        "name": "photo (restored)",
+        "mode": "normal",
+        "opacity": 100.0,
+        "mask": False,
+        **place,
     }
     assert original == {
-        "id": layer, "name": "photo", "mode": "multiply", "opacity": 40.0, "mask": True, **place
+        "id": layer,
+        "name": "photo",
+        "mode": "multiply",
+        "opacity": 40.0,
+        "mask": True,
+        **place,
     }
     assert np.array_equal(pixels_of(gimp, layer, pixels, "R'G'B'A u8"), pixels)
 

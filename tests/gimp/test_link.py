@@ -87,9 +87,7 @@ def test_request_and_answer(tmp_path: Path) -> None:
     assert [one and one.id, two and two.id] == [first, second]
     assert first != second
     headers = [json.loads(line) for line in log.read_text().splitlines()]
-    assert headers[0] == {
-        "v": 1, "kind": "restore", "id": first, "recipe": "ä", "frames": [5]
-    }
+    assert headers[0] == {"v": 1, "kind": "restore", "id": first, "recipe": "ä", "frames": [5]}
     assert headers[-1] == {"kind": "end of input"}, "the bridge is ended by its input's end"
 
 
@@ -133,17 +131,17 @@ def test_a_bridge_that_ends_is_an_error_with_its_last_words(again: int) -> None:
 
 def test_sending_to_a_dead_bridge_is_the_same_error() -> None:
     """A large picture that nobody reads any more ends in the bridge's last words."""
-    with Link([*FAKE, "dead"]) as link:
-        with pytest.raises(LinkError, match="No module named dnid") as caught:
-            link.send("restore", {}, [Frame(1 << 24, [bytes(1 << 20)] * 16)])
+    large = Frame(1 << 24, [bytes(1 << 20)] * 16)
+    dead = pytest.raises(LinkError, match="No module named dnid")
+    with Link([*FAKE, "dead"]) as link, dead as caught:
+        link.send("restore", {}, [large])
     assert caught.value.code == "daemon-died"
 
 
 def test_a_wrong_length_is_refused() -> None:
     """Pieces that do not add up to the frame's length end the link, for it is out of step."""
-    with Link([*FAKE, "stalls"]) as link:
-        with pytest.raises(ValueError, match="differ"):
-            link.send("restore", {}, [Frame(5, [b"ab"])])
+    with Link([*FAKE, "stalls"]) as link, pytest.raises(ValueError, match="differ"):
+        link.send("restore", {}, [Frame(5, [b"ab"])])
 
 
 def test_a_command_that_cannot_be_started(tmp_path: Path) -> None:
@@ -172,8 +170,13 @@ def test_read_command_refuses(tmp_path: Path, text: str | None) -> None:
 
 def test_the_child_gets_no_python_of_gimps() -> None:
     """What GIMP's bundles set for their own Python and libraries stays behind."""
-    bundled = {"PYTHONHOME": "/g", "PYTHONPATH": "/g", "LD_LIBRARY_PATH": "/g",
-               "DYLD_LIBRARY_PATH": "/g", "GI_TYPELIB_PATH": "/g"}
+    bundled = {
+        "PYTHONHOME": "/g",
+        "PYTHONPATH": "/g",
+        "LD_LIBRARY_PATH": "/g",
+        "DYLD_LIBRARY_PATH": "/g",
+        "GI_TYPELIB_PATH": "/g",
+    }
     kept = {"PATH": "/usr/bin", "XDG_RUNTIME_DIR": "/run/user/1"}
     assert child_environment({**bundled, **kept}) == kept
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import numpy as np
@@ -127,16 +129,10 @@ def test_no_bridge(gimp: RealGimp) -> None:
 def test_a_killed_plug_in_cancels_its_job(gimp: RealGimp) -> None:
     """Cancel in GIMP kills the plug-in: the bridge sees its input end, the picture is as before."""
     gimp.use_fake("stalls")
-    code = """
-import subprocess, threading
-def kill():
-    while "restore" not in (open(log).read() if os.path.exists(log) else ""):
-        pass
-    subprocess.run(["sh", "-c", "kill -9 $(grep -l dni/dni.py /proc/[0-9]*/cmdline | cut -d/ -f3)"])
-threading.Thread(target=kill).start()
-"""
-    code = PICTURE + code + "drawables = [layer]" + CALL
-    answer = gimp.do(code, photo=PHOTO, arguments={"output": "replace"}, log=str(gimp.headers))
-    assert answer["status"] != "success"
-    assert answer["untouched"]
+    code = f"{PICTURE}drawables = [layer]{CALL}"
+    answer = gimp.start(code, photo=PHOTO, arguments={"output": "replace"})
+    wait_for("the job", lambda: "restore" in [header["kind"] for header in gimp.sent()])
+    os.kill(wait_for("the plug-in", gimp.plug_in), signal.SIGKILL)
+    assert answer.result()["status"] != "success"
+    assert answer.result()["untouched"]
     wait_for("the bridge to see the end", lambda: gimp.sent()[-1]["kind"] == "end of input")

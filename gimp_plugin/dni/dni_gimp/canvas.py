@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import gi
 
@@ -41,7 +40,7 @@ class Encoding:
     """babl's name for it, colour space included."""
 
 
-def layer_of(drawables: list[Any]) -> Any:
+def layer_of(drawables: list[Gimp.Drawable]) -> Gimp.Layer:
     """Return the one layer that is meant; a layer mask stands for its layer."""
     if len(drawables) != 1:
         raise Refused("Please select exactly one layer and try again.")
@@ -59,7 +58,7 @@ def layer_of(drawables: list[Any]) -> Any:
     return drawable
 
 
-def check_target(image: Any, layer: Any, *, replace: bool) -> None:
+def check_target(image: Gimp.Image, layer: Gimp.Layer, *, replace: bool) -> None:
     """Refuse a layer whose pixels cannot be replaced, or above which no layer can be put."""
     if replace:
         _check_replace(image, layer)
@@ -71,7 +70,7 @@ def check_target(image: Any, layer: Any, *, replace: bool) -> None:
         raise Refused("The layer group is locked: please unlock it in the Layers dialog.")
 
 
-def _check_replace(image: Any, layer: Any) -> None:
+def _check_replace(image: Gimp.Image, layer: Gimp.Layer) -> None:
     if isinstance(layer, _DRAWN):
         raise Refused(
             "Text, link and vector layers have no pixels of their own to replace: "
@@ -86,7 +85,7 @@ def _check_replace(image: Any, layer: Any) -> None:
         raise Refused("The selection does not touch this layer: please change or remove it.")
 
 
-def _is_locked(item: Any) -> bool:
+def _is_locked(item: Gimp.Item | None) -> bool:
     while item is not None:
         if item.get_lock_content():
             return True
@@ -94,7 +93,7 @@ def _is_locked(item: Any) -> bool:
     return False
 
 
-def strength_map(image: Any, layer: Any, choice: str) -> Source | None:
+def strength_map(image: Gimp.Image, layer: Gimp.Layer, choice: str) -> Source | None:
     """Return the strength map named by `choice` (none, layer-mask, selection), as large as `layer`.
 
     Values are linear: white is the full strength.
@@ -120,7 +119,7 @@ def strength_map(image: Any, layer: Any, choice: str) -> Source | None:
     return Source(layout, _strips(mask.get_buffer(), Encoding(layout, f"Y {depth}"), *offset))
 
 
-def encoding_of(image: Any, layer: Any) -> Encoding:
+def encoding_of(image: Gimp.Image, layer: Gimp.Layer) -> Encoding:
     """Return how the layer's pixels travel: perceptual values in the layer's own colour space.
 
     8 and 16 bits that are perceptual already travel as they are, everything else as float.
@@ -141,16 +140,16 @@ def encoding_of(image: Any, layer: Any) -> Encoding:
     return Encoding(layout, Babl.get_name(Babl.format_with_space(name, space)))
 
 
-def _depth(image: Any) -> str:
+def _depth(image: Gimp.Image) -> str:
     return str(image.get_precision().value_nick).split("-")[0]
 
 
-def read(layer: Any, encoding: Encoding) -> Source:
+def read(layer: Gimp.Layer, encoding: Encoding) -> Source:
     """Return the layer's pixels; its effects (filters) are not in them."""
     return Source(encoding.layout, _strips(layer.get_buffer(), encoding))
 
 
-def _strips(buffer: Any, encoding: Encoding, x: int = 0, y: int = 0) -> Iterator[bytes]:
+def _strips(buffer: Gegl.Buffer, encoding: Encoding, x: int = 0, y: int = 0) -> Iterator[bytes]:
     layout = encoding.layout
     for top in range(0, layout.height, STRIP):
         rows = min(STRIP, layout.height - top)
@@ -158,7 +157,7 @@ def _strips(buffer: Any, encoding: Encoding, x: int = 0, y: int = 0) -> Iterator
         yield buffer.get(where, 1.0, encoding.format, Gegl.AbyssPolicy.NONE)
 
 
-def _write(buffer: Any, encoding: Encoding, pixels: bytes) -> None:
+def _write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes) -> None:
     layout = encoding.layout
     if len(pixels) != layout.nbytes:  # Gegl.Buffer.set would do nothing, silently
         raise ValueError(f"{len(pixels)} bytes for a picture of {layout.nbytes}")
@@ -172,7 +171,9 @@ def _write(buffer: Any, encoding: Encoding, pixels: bytes) -> None:
     buffer.flush()
 
 
-def add_layer(image: Any, layer: Any, encoding: Encoding, pixels: bytes, recipe: str) -> Any:
+def add_layer(
+    image: Gimp.Image, layer: Gimp.Layer, encoding: Encoding, pixels: bytes, recipe: str
+) -> Gimp.Layer:
     """Put the pixels in a new layer directly above `layer` and return it, as one undo step."""
     result = _new_layer(image, layer)
     _write(result.get_buffer(), encoding, pixels)
@@ -193,7 +194,7 @@ def add_layer(image: Any, layer: Any, encoding: Encoding, pixels: bytes, recipe:
     return result
 
 
-def _new_layer(image: Any, layer: Any) -> Any:
+def _new_layer(image: Gimp.Image, layer: Gimp.Layer) -> Gimp.Layer:
     """Return a layer like `layer`, with its effects but with mode normal.
 
     A copy, which alone has the effects, may still have the mask.
@@ -214,7 +215,7 @@ def _new_layer(image: Any, layer: Any) -> Any:
 
 
 def replace_pixels(
-    image: Any, layer: Any, encoding: Encoding, pixels: bytes, *, whole: bool
+    image: Gimp.Image, layer: Gimp.Layer, encoding: Encoding, pixels: bytes, *, whole: bool
 ) -> None:
     """Put the pixels in place of the layer's own, as one undo step.
 
@@ -234,7 +235,7 @@ def replace_pixels(
         image.undo_group_end()
 
 
-def _merge_everywhere(image: Any, layer: Any) -> bool:
+def _merge_everywhere(image: Gimp.Image, layer: Gimp.Layer) -> bool:
     """Merge the shadow with the selection set aside, and bring the selection back."""
     selected = image.get_selected_drawables()
     aside = Gimp.Selection.save(image)

@@ -105,7 +105,7 @@ class Link:
     def __post_init__(self) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
         try:
-            self._child = subprocess.Popen(  # noqa: S603  the installer's own command
+            self._child = subprocess.Popen(
                 self.command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
