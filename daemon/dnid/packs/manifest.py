@@ -87,6 +87,7 @@ def parse(data: bytes) -> Manifest:
         raise PackDamaged(f"manifest.json is larger than {MAX_MANIFEST_BYTES // 1024} KiB.")
     try:
         table = json.loads(data)
+        json.dumps(table, ensure_ascii=False).encode()  # no lone surrogates: they cannot be told
     except (ValueError, RecursionError) as error:
         raise PackDamaged(f"manifest.json is not JSON: {error}") from error
     reader = _Table(table, "manifest.json")
@@ -128,11 +129,20 @@ class _Table:
         value = self.rest.pop(key)
         if type(value) is not kind:
             raise PackDamaged(f"{self.where}: {key!r} must be a JSON {_JSON_NAMES[kind]}.")
+        if isinstance(value, str) and not value.isprintable():  # it goes to a terminal
+            raise PackDamaged(f"{self.where}: {key!r} must hold one line of printable text.")
         return value
+
+    def take_optional(self, key: str, kind: type[T]) -> T | None:
+        """The same for a value that may be null."""
+        if key in self.rest and self.rest[key] is None:
+            return self.rest.pop(key)  # type: ignore[no-any-return]
+        return self.take(key, kind)
 
     def finish(self) -> None:
         if self.rest:
-            raise PackDamaged(f"{self.where} has unknown keys: {', '.join(sorted(self.rest))}.")
+            unknown = ", ".join(repr(key[:80]) for key in sorted(self.rest)[:5])
+            raise PackDamaged(f"{self.where} has unknown keys: {unknown}.")
 
 
 _JSON_NAMES: dict[type, str] = {int: "integer", str: "string", dict: "object", list: "array"}
@@ -144,12 +154,11 @@ def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
     anchors = []
     for entry in entries:
         reader = _Table(entry, "anchor")
-        parent = reader.rest.pop("parent", None)
         anchors.append(
             Anchor(
                 name=_match(_ID, reader.take("name", str), "anchor name"),
                 sha256=_match(_SHA256, reader.take("sha256", str), "sha256"),
-                parent=None if parent is None else _string(parent, "parent"),
+                parent=reader.take_optional("parent", str),
                 about=reader.take("about", str),
             )
         )
@@ -209,4 +218,7 @@ def _point(value: object) -> tuple[float, float]:
         raise PackDamaged("Each point of the curve is [strength, place].")
     if not all(type(number) in (int, float) for number in value):
         raise PackDamaged("The curve holds numbers.")
-    return float(value[0]), float(value[1])
+    try:
+        return float(value[0]), float(value[1])
+    except OverflowError as error:
+        raise PackDamaged("The curve holds a number beyond all bounds.") from error

@@ -6,9 +6,10 @@ file is read once; the bytes that were hashed are the bytes that are parsed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,17 +48,17 @@ class Pack:
 
     def anchors(self, device: torch.device | None = None) -> AnchorStack:
         """Read and verify every anchor. Raises PackDamaged, naming the file and the fault."""
-        expected = {name: value.shape for name, value in self.network().state_dict().items()}
+        expected = self.network().state_dict()
         states = {a.name: self._anchor(a, expected) for a in self.manifest.anchors}
         return AnchorStack(states, device)
 
-    def _anchor(self, anchor: Anchor, expected: dict[str, torch.Size]) -> dict[str, Tensor]:
+    def _anchor(self, anchor: Anchor, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
         data = _read(self.folder / anchor.file, MAX_ANCHOR_BYTES)
         where = f"Pack {self.manifest.id!r}, {anchor.file}"
         if hashlib.sha256(data).hexdigest() != anchor.sha256:
             raise PackDamaged(f"{where}: the hash does not fit the manifest. Install it again.")
         state = _parse_safetensors(data, where)
-        _check_keys(state, expected, where)
+        _check_layout(state, expected, where)
         if not all(bool(torch.isfinite(value).all()) for value in state.values()):
             raise PackDamaged(f"{where} holds values that are not finite.")
         return state
@@ -71,7 +72,8 @@ class PackStore:
 
     def find(self, effect: str, pack_id: str | None = None) -> Pack:
         """The pack with this id, or the effect's default: the pack named like the effect,
-        else the first by id. Raises PackNotFound, or PackDamaged for a bad manifest."""
+        else the first by id. Raises PackNotFound, or PackDamaged for a bad manifest; a
+        damaged pack of another name does not stand in the way of a sound one."""
         if pack_id is not None:
             pack = self.get(pack_id)
             if pack.manifest.effect != effect:
@@ -80,10 +82,12 @@ class PackStore:
                 )
             return pack
         folders = self._pack_folders()
-        for name in sorted(folders, key=lambda name: (name != effect, name)):
-            pack = open_pack(folders[name])
-            if pack.manifest.effect == effect:
-                return pack
+        if effect in folders and (pack := open_pack(folders[effect])).manifest.effect == effect:
+            return pack
+        for name in sorted(folders):
+            with contextlib.suppress(PackDamaged):
+                if (pack := open_pack(folders[name])).manifest.effect == effect:
+                    return pack
         raise PackNotFound(f"No pack for {effect} is installed; `dnid packs` lists what there is.")
 
     def get(self, pack_id: str) -> Pack:
@@ -167,10 +171,16 @@ def _parse_safetensors(data: bytes, where: str) -> dict[str, Tensor]:
         raise PackDamaged(f"{where} is not a safetensors file: {error}") from error
 
 
-def _check_keys(state: dict[str, Tensor], expected: dict[str, torch.Size], where: str) -> None:
+def _check_layout(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
     for key in [*expected, *state]:
         if key not in state or key not in expected:
             raise PackDamaged(f"{where} has {'no' if key in expected else 'an extra'} {key!r}.")
-        if state[key].shape != expected[key]:
-            shapes = f"{tuple(state[key].shape)} instead of {tuple(expected[key])}"
+        if state[key].shape != expected[key].shape:
+            shapes = f"{tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
             raise PackDamaged(f"{where}: {key!r} has the shape {shapes}.")
+        fitting = _FLOATS if expected[key].is_floating_point() else {expected[key].dtype}
+        if state[key].dtype not in fitting:
+            raise PackDamaged(f"{where}: {key!r} is stored as {state[key].dtype}.")
+
+
+_FLOATS = {torch.float16, torch.bfloat16, torch.float32}

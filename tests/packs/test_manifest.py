@@ -1,0 +1,257 @@
+"""manifest.json: exact to the byte when written, strict when read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dnid.errors import PackDamaged
+from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, Manifest, parse
+
+HASH = "0123456789abcdef" * 4
+MANIFEST = Manifest(
+    id="denoise",
+    name="Denoise",
+    version="1.2.3",
+    effect="denoise",
+    architecture="unet",
+    options={"channels": [4, 6], "fold": 1},
+    anchors=(
+        Anchor("n20", HASH, None, "σ 20"),
+        Anchor("n40", HASH[::-1], "n20", "σ 40"),
+    ),
+    path=("n40", "n20"),
+    curve=((0.0, 0.0), (0.5, 0.25), (1.0, 1.0)),
+    halo=32,
+    licence="CC0-1.0",
+    trained_on="Nothing.",
+)
+TEXT = """{
+  "format": 1,
+  "id": "denoise",
+  "name": "Denoise",
+  "version": "1.2.3",
+  "effect": "denoise",
+  "network": {
+    "architecture": "unet",
+    "options": {
+      "channels": [
+        4,
+        6
+      ],
+      "fold": 1
+    }
+  },
+  "anchors": [
+    {
+      "name": "n20",
+      "sha256": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+      "parent": null,
+      "about": "σ 20"
+    },
+    {
+      "name": "n40",
+      "sha256": "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210",
+      "parent": "n20",
+      "about": "σ 40"
+    }
+  ],
+  "path": [
+    "n40",
+    "n20"
+  ],
+  "curve": [
+    [
+      0.0,
+      0.0
+    ],
+    [
+      0.5,
+      0.25
+    ],
+    [
+      1.0,
+      1.0
+    ]
+  ],
+  "halo": 32,
+  "licence": "CC0-1.0",
+  "trained_on": "Nothing."
+}
+"""
+
+
+def table() -> dict[str, Any]:
+    return json.loads(TEXT)  # type: ignore[no-any-return]
+
+
+def parse_table(value: object) -> Manifest:
+    return parse(json.dumps(value).encode())
+
+
+def test_exact_bytes() -> None:
+    """The text of a manifest is fixed: its hash stands for the pack."""
+    assert MANIFEST.to_json() == TEXT
+
+
+def test_round_trip() -> None:
+    """What was written is read as the same values."""
+    assert parse(TEXT.encode()) == MANIFEST
+
+
+def at(root: Any, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401
+    for step in place:
+        root = root[step]
+    return root
+
+
+PLACES: list[tuple[tuple[str | int, ...], str]] = [
+    *(((key,), key) for key in table()),
+    *((("network", key), key) for key in table()["network"]),
+    *((("anchors", 1, key), key) for key in table()["anchors"][1]),
+]
+
+
+@pytest.mark.parametrize(("place", "key"), PLACES)
+def test_a_missing_field_is_named(place: tuple[str | int, ...], key: str) -> None:
+    """Every field must be there, in every object."""
+    broken = table()
+    del at(broken, place[:-1])[key]
+    with pytest.raises(PackDamaged, match=rf"has no '{key}'"):
+        parse_table(broken)
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [
+        (place, key, value)
+        for place, key in PLACES
+        for value in (True, 1.5, {"x": 1}, [[]])
+        if type(value) is not type(at(table(), place))
+    ],
+)
+def test_a_field_of_another_type_is_named(
+    place: tuple[str | int, ...], key: str, value: object
+) -> None:
+    """Nothing is converted: a number is no string and true is no integer."""
+    broken = table()
+    at(broken, place[:-1])[key] = value
+    with pytest.raises(PackDamaged, match=rf"'{key}' must be a JSON"):
+        parse_table(broken)
+
+
+@pytest.mark.parametrize("place", [(), ("network",), ("anchors", 1)])
+def test_an_unknown_key_is_named(place: tuple[str | int, ...]) -> None:
+    """A typo is refused, not ignored."""
+    broken = table()
+    at(broken, place)["pathh"] = 1
+    with pytest.raises(PackDamaged, match="unknown keys: 'pathh'"):
+        parse_table(broken)
+
+
+def renamed(name: str) -> Callable[[dict[str, Any]], object]:
+    def change(t: dict[str, Any]) -> None:
+        t["anchors"][0]["name"] = t["anchors"][1]["parent"] = t["path"][1] = name
+
+    return change
+
+
+def anchors(count: int) -> Callable[[dict[str, Any]], object]:
+    def change(t: dict[str, Any]) -> None:
+        t["anchors"] = [t["anchors"][0] | {"name": f"a{i}"} for i in range(count)]
+        t["path"] = ["a0", "a1"]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.update(format=2), "another format"),
+        (lambda t: t.update(effect="sharpen"), "Unknown effect 'sharpen'"),
+        (lambda t: t.update(id="../denoise"), "id '../denoise'"),
+        (lambda t: t.update(id=""), "id ''"),
+        (lambda t: t.update(id="Denoise"), "id 'Denoise'"),
+        (lambda t: t.update(id="a" * 65), "id 'aaa"),
+        (lambda t: t.update(id="denoise\n"), "'id' must hold one line"),
+        (lambda t: t.update(name="\x1b[2J"), "'name' must hold one line"),
+        (lambda t: t.update(trained_on="a\nb"), "'trained_on' must hold one line"),
+        (lambda t: t["anchors"][0].update(about="\x07"), "'about' must hold one line"),
+        (renamed("../../etc/passwd"), "anchor name '../../etc/passwd'"),
+        (renamed("a/b"), "anchor name 'a/b'"),
+        (renamed("a.b"), "anchor name"),
+        (renamed("a\\b"), "anchor name"),
+        (renamed("٣"), "anchor name"),
+        (lambda t: t["anchors"][0].update(sha256=HASH.upper()), "sha256"),
+        (lambda t: t["anchors"][0].update(sha256=HASH[1:]), "sha256"),
+        (lambda t: t["anchors"][1].update(name="n20"), "same name"),
+        (lambda t: t["anchors"][0].update(parent="n40"), "lineage"),
+        (lambda t: t["anchors"][0].update(parent="n20"), "lineage"),
+        (lambda t: t["anchors"][0].update(parent="n99"), "lineage"),
+        (lambda t: t.update(anchors=[]), "1 to 64 anchors, not 0"),
+        (anchors(65), "1 to 64 anchors, not 65"),
+        (lambda t: t.update(anchors=["n20"]), "anchor must be a JSON object"),
+        (lambda t: t.update(path=[]), "path"),
+        (lambda t: t.update(path=["n20", "n20"]), "path"),
+        (lambda t: t.update(path=["n20", "n60"]), "path"),
+        (lambda t: t.update(path=["n20", 3]), "path"),
+        (lambda t: t.update(halo=-1), "halo"),
+        (lambda t: t.update(halo=1025), "halo"),
+        (lambda t: t.update(curve=[]), "curve"),
+        (lambda t: t.update(curve=[[0, 0]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [1, 2]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0.5], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [0.5, 0.8], [0.6, 0.4], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [0.5, 0.2], [0.5, 0.4], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [float("nan"), 0.4], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [0.5, float("inf")], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [0.5, 10**400], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [0.5, "1"], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [0.5, True], [1, 1]]), "curve"),
+        (lambda t: t.update(curve=[[0, 0], [0.5], [1, 1]]), "curve"),
+        (lambda t: t.update(curve={"0": 0}), "'curve' must be a JSON array"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    """Names, hashes, lineage, path, curve and halo: the error tells which."""
+    broken = table()
+    change(broken)
+    with pytest.raises(PackDamaged, match=said):
+        parse_table(broken)
+
+
+@pytest.mark.parametrize("count", [2, 64])
+def test_as_many_anchors_as_allowed(count: int) -> None:
+    """The bound itself is inside."""
+    fitting = table()
+    anchors(count)(fitting)
+    assert len(parse_table(fitting).anchors) == count
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"\x80" * 100,
+        TEXT.encode()[:-3],
+        b"[" * 100_000,
+        b'{"a":' * 20_000,
+        b'{"format": ' + b"9" * 5000 + b"}",
+        TEXT.replace("Nothing.", "\\ud800").encode(),
+        TEXT.replace('"fold"', '"\\udc00"').encode(),
+        TEXT.encode() + b" " * MAX_MANIFEST_BYTES,
+    ],
+    ids=range(13),
+)
+def test_what_is_no_manifest_is_refused(data: bytes) -> None:
+    """Broken, deep, long or unspeakable JSON is a damaged pack, whatever the parser raises."""
+    with pytest.raises(PackDamaged, match=r"manifest\.json (is|must be|has)"):
+        parse(data)
