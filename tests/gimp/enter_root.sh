@@ -4,6 +4,7 @@
 # Runs COMMAND inside the folder ROOT with each PATH (or FROM=TO) of this system bound to the same
 # path there. The mounts are in a namespace of their own and vanish with the command.
 set -eu
+PATH="$PATH:/usr/sbin:/sbin"
 if [ -z "${IN_NAMESPACE:-}" ]; then
     IN_NAMESPACE=1 exec unshare --mount "$0" "$@"
 fi

@@ -65,7 +65,7 @@ def inside(command: Sequence[str], folder: Path) -> list[str]:
     """Return the command line that runs `command` where GIMP is, with `folder` visible."""
     if _host_has_gimp():
         return list(command)
-    binds = [str(folder), str(CHECKOUT), "/dev", *_python_binds(folder)]
+    binds = [str(folder), str(CHECKOUT), sys.prefix, "/dev", *_python_binds(folder)]
     return [str(HERE / "enter_root.sh"), str(ROOT), *binds, "--", *command]
 
 

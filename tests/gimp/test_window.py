@@ -25,7 +25,11 @@ class Desktop:
 
     def __init__(self, folder: Path) -> None:
         self.screen = Screen(folder)
-        self.gimp = RealGimp(folder, self.screen.display)
+        try:
+            self.gimp = RealGimp(folder, self.screen.display)
+        except BaseException:
+            self.screen.stop()
+            raise
 
     def stop(self) -> None:
         """Close GIMP, then the screen."""
@@ -179,7 +183,7 @@ answer = json.loads(bytes(note.get_data()))
 
 
 def test_strength_map_by_keyboard(desktop: Desktop, output: Path) -> None:
-    """With a map chosen, the strength where it is black can be set; all by mnemonics."""
+    """By mnemonics: a map, and the strength where it is black; a repeat does the same."""
     image = desktop.show(PHOTO)
     code = "add_mask(image(on).get_layers()[0], bytes(range(0, 240)) * 1440)"
     desktop.gimp.do(code, on=image)
@@ -194,6 +198,11 @@ def test_strength_map_by_keyboard(desktop: Desktop, output: Path) -> None:
     (header,) = [header for header in desktop.gimp.sent() if header["kind"] == "restore"]
     assert header["mask"] == {"height": 480, "width": 720, "channels": 1, "dtype": "u8"}
     assert header["recipe"]["stages"][0]["outside"] == 0.3
+
+    repeat = "answer = restore(image(on), image(on).get_layers()[1:], 'WITH_LAST_VALS')['status']"
+    assert desktop.gimp.do(repeat, on=image) == "success"
+    again = [header for header in desktop.gimp.sent() if header["kind"] == "restore"][1]
+    assert (again["recipe"], again["mask"]) == (header["recipe"], header["mask"])
 
 
 @pytest.mark.parametrize("mask", ["none", "selection"])
