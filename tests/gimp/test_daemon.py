@@ -111,16 +111,18 @@ def test_strength_0_is_the_picture(daemon: RealGimp) -> None:
     assert np.array_equal(np.rint(got * 255), pixels)
 
 
-def test_a_daemon_killed_in_the_middle(daemon: RealGimp) -> None:
-    """The user gets an error, the picture is untouched, and the next run starts a new daemon."""
-    code = """
+LONG_JOB = """
 pixels = strip * 60
 on = new_image(2000, 12000)
 layer = new_layer(on, pixels, "R'G'B' u8", 2000, 12000)
 answer = restore(on, [layer], output="replace", denoise=70.0)
 answer["untouched"] = raw_pixels(layer) == pixels and len(on.get_layers()) == 1
 """
-    answer = daemon.start(code, strip=noisy(200, 2000, 3))
+
+
+def test_a_daemon_killed_in_the_middle(daemon: RealGimp) -> None:
+    """The user gets an error, the picture is untouched, and the next run starts a new daemon."""
+    answer = daemon.start(LONG_JOB, strip=noisy(200, 2000, 3))
     wait_for("the job to run", lambda: is_running(daemon))
     pid = daemon.daemon()
     assert pid is not None
@@ -133,6 +135,18 @@ answer["untouched"] = raw_pixels(layer) == pixels and len(on.get_layers()) == 1
     got = in_gimp(daemon, pixels, None, "u8-non-linear", denoise=70.0)
     assert np.abs(got - pixels / 255.0).max() > 8 / 255
     assert daemon.daemon() not in (None, pid)
+
+
+def test_a_cancelled_job_frees_the_daemon(daemon: RealGimp) -> None:
+    """GIMP cancels by killing the plug-in: the daemon drops the job and is there for the next."""
+    answer = daemon.start(LONG_JOB, strip=noisy(200, 2000, 3))
+    wait_for("the job to run", lambda: is_running(daemon))
+    pid = daemon.daemon()
+    os.kill(wait_for("the plug-in", daemon.plug_in), signal.SIGKILL)
+    assert answer.result()["status"] != "success"
+    assert answer.result()["untouched"]
+    wait_for("the daemon to drop the job", lambda: not is_running(daemon))
+    assert daemon.daemon() == pid
 
 
 def is_running(gimp: RealGimp) -> bool:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ MAX_HEADER = 1 << 20  # bytes
 MAX_FRAMES = 8
 MAX_FRAME = 1 << 36  # bytes; a guard against nonsense, not a limit on pictures
 GRACE = 3.0  # seconds that a bridge may take to cancel its jobs and end
+NO_WINDOW = 0x08000000 if sys.platform == "win32" else 0  # no console flashes up on Windows
 
 REINSTALL = "Please run the installer of dnid again."
 
@@ -85,39 +86,36 @@ def read_command(path: Path) -> list[str]:
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return `environ` without what GIMP's bundles set for their own Python and libraries."""
-    ours = ("PYTHON", "DYLD_", "GI_TYPELIB_PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "__PYVENV")
-    return {name: value for name, value in environ.items() if not name.startswith(ours)}
+    bundled = ("PYTHON", "DYLD_", "GI_TYPELIB_PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "__PYVENV")
+    return {name: value for name, value in environ.items() if not name.startswith(bundled)}
 
 
-@dataclass
 class Link:
     """A running bridge; use it as a context manager.
 
     A thread reads what the bridge says into the inbox, so that neither side ever blocks the
-    other; `wake` is called from that thread after each message (for a main loop of GTK's).
+    other. `wake` is called from that thread after each message, for a main loop that cannot wait.
     """
 
-    command: Sequence[str]
-    wake: Callable[[], None] = lambda: None
-    _inbox: queue.SimpleQueue[Message | _End] = field(default_factory=queue.SimpleQueue)
-    _ids: Iterable[int] = field(default_factory=lambda: count(1))
-
-    def __post_init__(self) -> None:
+    def __init__(self, command: Sequence[str], wake: Callable[[], None] = lambda: None) -> None:
+        self._wake = wake
+        self._inbox: queue.SimpleQueue[Message | _End] = queue.SimpleQueue()
+        self._ids = count(1)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
         try:
             self._child = subprocess.Popen(
-                self.command,
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 env=child_environment(os.environ),
-                creationflags=0x08000000 if sys.platform == "win32" else 0,  # no console window
+                creationflags=NO_WINDOW,
             )
         except OSError as error:
             self._stderr.close()
             raise LinkError(
                 "daemon-unavailable",
-                f"{self.command[0]} cannot be started ({error.strerror}). {REINSTALL}",
+                f"{command[0]} cannot be started ({error.strerror}). {REINSTALL}",
             ) from None
         self._reader = threading.Thread(target=self._read_all, daemon=True)
         self._reader.start()
@@ -147,7 +145,7 @@ class Link:
 
     def send(self, kind: str, body: Mapping[str, Any], frames: Sequence[Frame] = ()) -> str:
         """Send a request and return its id. After an error here only `close` is of use."""
-        request = str(next(iter(self._ids)))
+        request = str(next(self._ids))
         header = {"v": PROTOCOL, "kind": kind, "id": request, **body}
         header["frames"] = [frame.length for frame in frames]
         text = json.dumps(header).encode()
@@ -198,11 +196,11 @@ class Link:
         try:
             while pipe is not None and (message := read_message(pipe)) is not None:
                 self._inbox.put(message)
-                self.wake()
+                self._wake()
         except LinkError as unreadable:
             error = unreadable
         self._inbox.put(_End(error or self._silence()))
-        self.wake()
+        self._wake()
 
     def _silence(self) -> LinkError:
         """Return the error for a bridge that closed its end: its last words, if it had any."""
