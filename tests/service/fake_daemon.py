@@ -1,9 +1,4 @@
-"""A real daemon with an engine of a few lines. `strength` picks what the engine does.
-
-1.0  inverts the picture           0.0  gives it back
-0.5  works until it is cancelled   0.3  fails as no engine should
-0.7  ends the process
-"""
+"""A real daemon with an engine of a few lines; the recipe's pack says what the engine does."""
 
 from __future__ import annotations
 
@@ -11,16 +6,26 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from dnid.errors import Cancelled, DniError, NotFinite, PackDamaged
 from dnid.recipe import Recipe
+from dnid.service import messages
 from dnid.service.server import serve
 
 
+@dataclass(frozen=True)
+class PackUsed:
+    id: str
+    sha256: str
+
+
 class FakeEngine:
+    """Inverts the picture, where the mask lets it."""
+
     store = SimpleNamespace(describe=lambda: [{"id": "fake", "effect": "denoise"}])
 
     def describe(self) -> dict[str, Any]:
@@ -36,32 +41,38 @@ class FakeEngine:
         progress: Callable[[Any], None],
         cancelled: Callable[[], bool],
     ) -> SimpleNamespace:
-        strength = recipe.stages[0].strength
-        progress(SimpleNamespace(state="running", done=0, total=2))
-        if strength == 0.5:
-            _work_until(cancelled)
-        if strength == 0.3:
-            raise ZeroDivisionError("a bug")
-        if strength == 0.7:
-            os._exit(1)
-        if strength == 0.9:
-            raise NotFinite("The picture burst.")
-        pixels = image if strength == 0 else _invert(image, mask)
-        progress(SimpleNamespace(state="running", done=2, total=2))
-        return SimpleNamespace(pixels=pixels, device="cpu", format="float32", seconds=0.0, packs=())
+        for done in range(3):
+            progress(SimpleNamespace(state="running", done=done, total=2))
+        match recipe.stages[0].pack:
+            case "endless":
+                _tick(progress, cancelled)
+            case "slow":
+                threading.Event().wait(0.8)
+            case "buggy":
+                raise ZeroDivisionError("a bug")
+            case "deadly":
+                os._exit(1)
+            case "explosive":
+                raise NotFinite("The picture burst.")
+        return SimpleNamespace(
+            pixels=_invert(image, mask),
+            device=device,
+            format="float32",
+            seconds=0.5,
+            packs=(PackUsed("fake", "00"),),
+        )
 
 
-def _work_until(cancelled: Callable[[], bool]) -> None:
-    tick = threading.Event()
+def _tick(progress: Callable[[Any], None], cancelled: Callable[[], bool]) -> None:
     while not cancelled():
-        tick.wait(0.01)
-    raise Cancelled("Cancelled.")
+        progress(SimpleNamespace(state="running", done=1, total=2))
+        threading.Event().wait(0.01)
+    raise Cancelled("The job was cancelled.")
 
 
 def _invert(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     full = image.dtype.type(1 if image.dtype == np.float32 else np.iinfo(image.dtype).max)
-    inverted = full - image
-    return inverted if mask is None else np.where(mask[..., None] > 0, inverted, image)
+    return full - image if mask is None else np.where(mask[..., None] > 0, full - image, image)
 
 
 def _broken() -> FakeEngine:
@@ -69,10 +80,13 @@ def _broken() -> FakeEngine:
 
 
 def main(arguments: list[str]) -> int:
-    factory = _broken if "broken" in arguments else FakeEngine
-    idle = next((float(word) for word in arguments if word[0].isdigit()), 900.0)
+    """Words: `--on-demand`, `idle=SECONDS`, `broken` (no engine), `other-release`."""
+    idle = next((float(word[5:]) for word in arguments if word.startswith("idle=")), 900.0)
+    if "other-release" in arguments:
+        messages.PROTOCOL = 2
     try:
-        return serve(factory, on_demand="--on-demand" in arguments, idle_seconds=idle)
+        engine: Any = _broken if "broken" in arguments else FakeEngine
+        return serve(engine, "--on-demand" in arguments, idle)
     except DniError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -38,6 +38,8 @@ if sys.platform == "win32":  # not run here
 else:
     _DETACHED = 0
 
+HOUR_MS = 3_600_000
+
 Message = tuple[Header, list[zmq.Frame]]
 
 _GONE = (
@@ -59,7 +61,8 @@ class Channel:
         self.connection = connection
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.RECONNECT_IVL, -1)
+        # Never, that is; with -1 closing hangs when the daemon died while they shook hands.
+        self._socket.setsockopt(zmq.RECONNECT_IVL, HOUR_MS)
         if connection.server_key is not None:
             public, secret = zmq.curve_keypair()
             self._socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
@@ -116,16 +119,18 @@ def open_channel(
 
     Raises DaemonUnavailable, BadVersion and Cancelled.
     """
-    for _ in range(3):
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         if found := connection.find():
-            with contextlib.suppress(DaemonDied):  # it ended just now: as if there were none
+            with contextlib.suppress(DaemonDied):
                 return _greet(found)
+            time.sleep(0.02)  # it is ending and holds its lock a little longer
         elif start:
             starting()
             _start(command, cancelled)
         else:
             raise DaemonUnavailable("No daemon runs; `dnid serve` starts one.")
-    raise DaemonUnavailable(f"The daemon ends at once; its log is {log_file()}.")
+    raise DaemonUnavailable(f"The daemon does not stay; its log is {log_file()}.")
 
 
 def ask(channel: Channel, kind: str, **fields: Any) -> Header:  # noqa: ANN401
@@ -197,7 +202,7 @@ def _spawn(command: Sequence[str], stderr: IO[bytes]) -> subprocess.Popen[bytes]
         creationflags=_DETACHED,
     )
     # Sets its returncode and reaps it, should it end before this process does.
-    threading.Thread(target=process.wait, daemon=True).start()
+    threading.Thread(target=process.wait, name="reaper", daemon=True).start()
     return process
 
 
