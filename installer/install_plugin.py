@@ -96,9 +96,7 @@ def find_profiles() -> list[Path]:
     if folder := os.environ.get("GIMP3_DIRECTORY"):
         return [Path(folder).absolute()]
     parents = _profile_parents()
-    found = [
-        path for parent in parents for path in sorted(parent.glob("3.*")) if path.is_dir()
-    ]
+    found = [path for parent in parents for path in sorted(parent.glob("3.*")) if path.is_dir()]
     if not found and (version := _installed_version()):
         return [parents[0] / version]  # installed, and never started
     return found
@@ -121,7 +119,7 @@ def _installed_version() -> str | None:
         if (program := shutil.which(name)) is None:
             continue
         try:
-            told = subprocess.run(  # noqa: S603
+            told = subprocess.run(
                 [program, "--version"], capture_output=True, text=True, timeout=30, check=True
             )
         except (OSError, subprocess.SubprocessError):
