@@ -25,6 +25,11 @@ def main() -> None:
         sys.exit("No module named dnid")
     if behaviour == "starting":
         tell({"kind": "bridge", "id": "", "state": "starting"})
+    if behaviour in ("recovers", "gives-up"):
+        sentence = "The daemon did not start: its log says why."
+        tell({"kind": "error", "id": "", "code": "daemon-unavailable", "message": sentence})
+    if behaviour == "gives-up":
+        sys.exit(2)
     version = 2 if behaviour == "other-version" else 1
     tell({"kind": "bridge", "id": "", "state": "connected", "v": version})
     while (message := receive()) is not None:
@@ -111,6 +116,7 @@ def babbles(header: dict[str, Any], frames: list[bytes]) -> None:
 _BEHAVIOURS = {
     "restores": restores,
     "starting": restores,
+    "recovers": restores,
     "refuses": refuses,
     "dies": dies,
     "loses-daemon": loses_daemon,

@@ -34,6 +34,11 @@ def test_pixels_come_back() -> None:
     assert restore_with("restores") == bytes(255 - value for value in PIXELS)
 
 
+def test_a_bridge_may_fail_at_first() -> None:
+    """An error of the bridge before the request is forgotten when the request succeeds."""
+    assert restore_with("recovers") == bytes(255 - value for value in PIXELS)
+
+
 def test_mask_and_outside() -> None:
     """White in the mask has the inner strength, black the outer one."""
     mask = Source(IMAGE, [bytes([255, 255, 255, 0, 0, 0])])
@@ -80,6 +85,7 @@ def test_waiting_behind_other_jobs() -> None:
     [
         ("refuses", "pack-not-found", "please install one"),
         ("dies", "daemon-died", "ended unexpectedly .*Killed by a test"),
+        ("gives-up", "daemon-unavailable", "did not start"),
         ("dead", "daemon-died", "ended unexpectedly .*No module named dnid"),
         ("loses-daemon", "daemon-died", "ended during the work"),
         ("other-version", "bad-version", "version 2"),

@@ -21,8 +21,8 @@ from typing import IO, Any
 
 PROTOCOL = 1
 MAX_HEADER = 1 << 20  # bytes
-MAX_FRAMES = 8
-MAX_FRAME = 1 << 36  # bytes; a guard against nonsense, not a limit on pictures
+MAX_FRAMES = 2
+MAX_FRAME = 1 << 32  # bytes
 GRACE = 3.0  # seconds that a bridge may take to cancel its jobs and end
 NO_WINDOW = 0x08000000 if sys.platform == "win32" else 0  # no console flashes up on Windows
 
@@ -152,6 +152,10 @@ class Link:
         pipe = self._child.stdin
         if pipe is None or len(text) > MAX_HEADER:
             raise LinkError("bad-message", "The request is too long.")
+        if any(frame.length > MAX_FRAME for frame in frames):
+            raise LinkError(
+                "bad-image", "The picture is too large for dnid: please restore it in parts."
+            )
         try:
             pipe.write(len(text).to_bytes(4, "little") + text)
             for frame in frames:
@@ -159,7 +163,7 @@ class Link:
             pipe.flush()
         except OSError:
             self._child.kill()
-            raise self._wait_for_end() from None
+            raise self._wait_for_end(request) from None
         except BaseException:
             self._child.kill()  # the rest of a half-sent message would be read as the next one
             raise
@@ -180,21 +184,23 @@ class Link:
         """Ask for the end of the `restore` with this id; its answer is an `error` `cancelled`."""
         self.send("cancel", {"job": job})
 
-    def _wait_for_end(self) -> LinkError:
-        """Return the error that says best why the bridge can no longer be written to."""
+    def _wait_for_end(self, request: str) -> LinkError:
+        """Return the error that says best why this request could not be written."""
         while True:
             message = self._inbox.get()
             if isinstance(message, _End):
                 self._inbox.put(message)
                 return message.error
-            if message.kind == "error":
+            if message.kind == "error" and message.id == request:
                 return error_of(message)
 
     def _read_all(self) -> None:
         pipe = self._child.stdout
-        error = None
+        error = None  # the bridge's own, of no request: what it died of, unless it recovers
         try:
             while pipe is not None and (message := read_message(pipe)) is not None:
+                if message.id == "":
+                    error = error_of(message) if message.kind == "error" else None
                 self._inbox.put(message)
                 self._wake()
         except LinkError as unreadable:

@@ -95,16 +95,17 @@ def restore(
 def follow(link: Link, job: str, notify: Notify, patience: float = 0.25) -> Message:
     """Tell of a job's progress until its result is there, and return it.
 
-    Every `patience` seconds without news, the last news is told again, as a sign of life.
+    Every `patience` seconds without news, the last news is told again, as a sign of life. An
+    error of the bridge's own (id "") is not the job's: the bridge tries again, or ends.
     """
     news: tuple[str, float | None] = ("Restoring", None)
     while True:
         message = link.receive(timeout=patience)
         if message is not None and message.id in ("", job):
-            if message.kind == "error":
-                raise error_of(message)
             if message.kind == "result":
                 return message
+            if message.kind == "error" and message.id == job:
+                raise error_of(message)
             news = describe(message.body) or news
         notify(*news)
 
