@@ -43,6 +43,7 @@ Daemon = Callable[..., "subprocess.Popen[str]"]
 Connect = Callable[..., Client]
 Raw = Callable[[], RawClient]
 
+LONG_RECIPE = {"stages": [{"effect": "x" * (2**20 - 300), "strength": 1}]}
 SMALL = picture(4, 5, 3, "uint8")
 
 
@@ -199,6 +200,7 @@ def test_a_job_of_a_client_that_is_gone(daemon: Daemon, client: Connect, raw: Ra
         ([restore_header("1"), b"1234567"], "bad-image"),
         ([restore_header("1", mask=restore_header("")["image"]), b"123456", b"1"], "bad-mask"),
         ([restore_header("1", recipe={"stages": [{"effect": "glow"}]}), b"123456"], "bad-recipe"),
+        ([restore_header("1", recipe=LONG_RECIPE), b"123456"], "bad-recipe"),
     ],
 )
 def test_messages_that_are_refused(
@@ -286,6 +288,8 @@ def test_a_daemon_that_cannot_start(client: Connect) -> None:
     """Why it cannot is told in the error."""
     with pytest.raises(DaemonUnavailable, match="the disk is full"):
         Client.connect(command=[sys.executable, "-c", "raise SystemExit('the disk is full')"])
+    with pytest.raises(DaemonUnavailable, match="/nowhere/python cannot be started"):
+        Client.connect(command=["/nowhere/python"])
     with pytest.raises(DaemonUnavailable, match="dnid serve"):
         client()
 

@@ -174,7 +174,10 @@ def _greet(found: Connection) -> Channel:
 def _start(command: Sequence[str], cancelled: Callable[[], bool]) -> None:
     """Start a daemon apart from this process, and wait until it, or a faster one, is there."""
     with tempfile.TemporaryFile() as stderr:
-        process = _spawn(command, stderr)
+        try:
+            process = _spawn(command, stderr)
+        except OSError as error:
+            raise DaemonUnavailable(f"{command[0]} cannot be started: {error.strerror}.") from error
         deadline = time.monotonic() + START_SECONDS
         while connection.find() is None:
             if cancelled():

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 MAX_ID = 64
 """Characters."""
+MAX_ERROR = 1000
+"""Characters."""
 MAX_SIDE = 2**20
 MAX_PIXELS = 2**28
 """Twice the largest camera back of today; 4 GiB as RGBA in f32."""
@@ -152,7 +154,8 @@ def answer(kind: str, name: str, **fields: Any) -> Header:  # noqa: ANN401
 
 
 def error_answer(name: str, error: DniError) -> Header:
-    return answer("error", name, code=error.code, message=str(error))
+    # An error quotes what it refuses, which may be as long as a header.
+    return answer("error", name, code=error.code, message=str(error)[:MAX_ERROR])
 
 
 def progress_answer(name: str, progress: Progress) -> Header:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import zmq
@@ -146,16 +147,23 @@ class Server:
 
     def _receive(self, sender: zmq.Frame, *message: zmq.Frame) -> None:
         self.last_active = time.monotonic()
-        client, name = sender.bytes, ""
-        try:
+        client = sender.bytes
+        with self._telling(client, ""):
             if not message:
                 raise BadMessage("A message begins with a header.")
             header = wire.unpack_header(message[0].buffer)
             name = messages.request_id(header)
-            self._answer(client, messages.parse_request(header), message[1:])
-        except Exception as error:  # noqa: BLE001 (the daemon goes on)
+            with self._telling(client, name):
+                self._answer(client, messages.parse_request(header), message[1:])
+
+    @contextlib.contextmanager
+    def _telling(self, client: bytes, name: str) -> Iterator[None]:
+        """What goes wrong inside is told to the client, and the daemon goes on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
             told = as_told(error)
-            log.info("Refused %.64r: %s", name, told)
+            log.info("Refused %r: %.300s", name, told)
             self._send(client, error_answer(name, told))
 
     def _answer(self, client: bytes, request: Request, payload: Sequence[zmq.Frame]) -> None:
@@ -229,22 +237,24 @@ class Server:
                 self.loading, self.engine = False, event.engine
                 waiting, self.asked_packs = self.asked_packs, []
                 for client, name in waiting:
-                    self._list_packs(client, name)
+                    with self._telling(client, name):
+                        self._list_packs(client, name)
             case LoadFailed():
                 self.loading = False
                 self._refuse_all(event.error)
             case Advanced():
                 self._send(event.job.client, progress_answer(event.job.id, event.progress))
             case Finished():
-                self._finish(event.job, event.outcome)
+                with self._telling(event.job.client, event.job.id):
+                    self._finish(event.job, event.outcome)
 
     def _finish(self, job: Job, outcome: Restored | DniError) -> None:
         self.jobs.running, self.last_active = None, time.monotonic()
         if isinstance(outcome, DniError):
-            log.info("Job %.64r of %s: %s", job.id, job.image.shape, outcome)
+            log.info("Job %r of %s: %s", job.id, job.image.shape, outcome)
             self._send(job.client, error_answer(job.id, outcome))
         else:
-            log.info("Job %.64r of %s: %.2f s", job.id, job.image.shape, outcome.seconds)
+            log.info("Job %r of %s: %.2f s", job.id, job.image.shape, outcome.seconds)
             header = messages.result_answer(job.id, frames.describe(outcome.pixels), outcome)
             self._send(job.client, header, [frames.to_frame(outcome.pixels)])
 
