@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dnid import __version__
-from dnid.errors import BadInput, BadRecipe, DniError
+from dnid.errors import BadImage, BadInput, BadMask, BadRecipe, DniError, NotFinite, OutOfMemory
 from dnid.recipe import Recipe, Stage
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _add_apply(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     )
     apply.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="JPEG, PNG, TIFF, WebP …")
     apply.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT|FOLDER",
+        "-o", "--output", required=True, metavar="OUT|FOLDER",
         help="a file, or for several pictures a folder",
     )  # fmt: skip
     apply.add_argument(
@@ -156,14 +156,12 @@ class _Restorer(Protocol):
 
 
 def _apply(options: argparse.Namespace) -> int:
-    from dnid import picture
-
-    targets = _targets(options.inputs, options.output, options.format)
+    targets = _targets(options.inputs, options.output, options.format, options.mask)
     stage = Stage("denoise", options.denoise, options.outside, options.denoise_pack)
     recipe = Recipe((stage,))
     if options.outside and options.mask is None:
         raise BadRecipe("--outside needs a --mask.")
-    mask = picture.read_mask(options.mask) if options.mask else None
+    mask = _read_mask(options.mask) if options.mask else None
     if options.in_process:
         return _apply_all(_engine(), recipe, mask, targets, options)
     from dnid.service.client import Client
@@ -185,7 +183,7 @@ def _apply_all(
     for source, target, kind in targets:
         try:
             _apply_one(restorer, recipe, mask, source, target, kind, options)
-        except BadInput as error:
+        except (BadInput, NotFinite, OutOfMemory) as error:
             failures += 1
             print(f"dnid: {source}: {error}", file=sys.stderr)
     return EXIT_ERROR if failures else 0
@@ -204,6 +202,7 @@ def _apply_one(
 
     photo = picture.read(source)
     picture.check_holds(kind, photo.pixels)
+    _make_folder(target.parent)
     with _ProgressBar(source.name, hidden=options.quiet) as bar:
         result = restorer.restore(
             photo.pixels, recipe, mask, device=options.device, progress=bar.show
@@ -214,34 +213,54 @@ def _apply_one(
         print(f"{target}  ({result.seconds:.2f} s{how})")
 
 
+def _read_mask(path: Path) -> NDArray[Any]:
+    from dnid import picture
+
+    try:
+        return picture.read_mask(path)
+    except BadImage as error:
+        raise BadMask(f"{path}: {error}") from error
+
+
 def _targets(
-    inputs: Sequence[Path], output: Path, kind: str | None
+    inputs: Sequence[Path], output: str, kind: str | None, mask: Path | None
 ) -> list[tuple[Path, Path, str]]:
     """(input, output, format) for each picture. Raises BadInput before anything is computed."""
     from dnid import picture
 
-    if output.is_dir() or len(inputs) > 1 or str(output).endswith(("/", "\\")):
+    place = Path(output)
+    if len(inputs) > 1 or place.is_dir() or output.endswith(("/", "\\")):
         kind = kind or "png"
-        targets = [(path, output / f"{path.stem}.{_ENDINGS[kind]}", kind) for path in inputs]
-        _check_folder(output)
+        targets = [(path, place / f"{path.stem}.{_ENDINGS[kind]}", kind) for path in inputs]
     else:
-        if not output.parent.is_dir():
-            raise BadInput(f"There is no folder {output.parent}.")
-        targets = [(inputs[0], output, kind or picture.format_of(output))]
+        if not place.parent.is_dir():
+            raise BadInput(f"There is no folder {place.parent}.")
+        targets = [(inputs[0], place, kind or picture.format_of(place))]
+    _check_targets(targets, mask)
+    return targets
+
+
+def _check_targets(targets: Sequence[tuple[Path, Path, str]], mask: Path | None) -> None:
+    """Nothing that is read is written over, and nothing is written twice."""
     written: dict[Path, Path] = {}
     for source, target, _ in targets:
         if target in written:
             raise BadInput(f"{written[target]} and {source} would both become {target}.")
-        if target.exists() and source.exists() and target.samefile(source):
-            raise BadInput(f"{target} is the original; choose another name or folder.")
         written[target] = source
-    return targets
+        if _is_same(target, source):
+            raise BadInput(f"{target} is the original; choose another name or folder.")
+        if mask is not None and _is_same(target, mask):
+            raise BadInput(f"{target} is the mask; choose another name or folder.")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.samefile(other)
 
 
 _ENDINGS = {"png": "png", "tiff": "tif", "jpeg": "jpg", "webp": "webp"}
 
 
-def _check_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

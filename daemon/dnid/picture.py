@@ -46,12 +46,17 @@ class Picture:
 
 def read(path: Path) -> Picture:
     """Raises BadImage for a file that is missing, damaged, too large or not gray or RGB."""
+    if not path.is_file():
+        raise BadImage("There is no such file.")
     try:
-        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="truncated")
-        _check_header(image, path)
+        # "truncated" would let half a TIFF pass; an overwritten file must not come from the cache.
+        image = pyvips.Image.new_from_file(
+            str(path), access="sequential", fail_on="error", revalidate=True
+        )
+        _check_header(image)
         pixels = image.numpy()
     except pyvips.Error as error:
-        raise BadImage(f"Cannot read {path}: {_first_line(error)}") from error
+        raise BadImage(f"It cannot be read as a picture ({_last_line(error)}).") from error
     return Picture(pixels if pixels.ndim == 3 else pixels[..., None], image)
 
 
@@ -87,23 +92,23 @@ def write(picture: Picture, path: Path, kind: str) -> None:
     """Write beside `path`, then rename. Raises BadImage when the file cannot be written."""
     check_holds(kind, picture.pixels)
     method, options = WRITERS[kind]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".dnid-{os.getpid()}.partial")
     try:
         getattr(_to_vips(picture), method)(str(partial), keep="all", **options)
         partial.replace(path)
     except (pyvips.Error, OSError) as error:
-        raise BadImage(f"Cannot write {path}: {_first_line(error)}") from error
+        raise BadImage(f"Cannot write {path}: {_last_line(error)}.") from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _check_header(image: pyvips.Image, path: Path) -> None:
+def _check_header(image: pyvips.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise BadImage(f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels.")
+        raise BadImage(f"It has more than {MAX_PIXELS // 1_000_000} megapixels.")
     if image.format not in ("uchar", "ushort", "float"):
-        raise BadImage(f"{path} has {image.format} pixels; 8 and 16 bits and 32-bit float work.")
+        raise BadImage(f"Its pixels are {image.format}; 8 and 16 bits and 32-bit float work.")
     if image.interpretation not in _COLOUR_SPACES or not 1 <= image.bands <= 4:
-        raise BadImage(f"{path} is {image.interpretation}; convert it to RGB or gray first.")
+        raise BadImage(f"Its colours are {image.interpretation}; convert it to RGB or gray first.")
 
 
 def _to_vips(picture: Picture) -> pyvips.Image:
@@ -126,5 +131,6 @@ _HEADER_FIELDS = {
 }  # fmt: skip
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["unknown fault"])[-1][:200]
+def _last_line(error: Exception) -> str:
+    """libvips and the system tell the cause last."""
+    return (str(error).strip().splitlines() or ["unknown fault"])[-1].strip()[:200]

@@ -1,0 +1,213 @@
+"""Picture files ⇄ arrays: every bit, the profile and the metadata survive."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dnid import picture
+from dnid.errors import BadImage
+from PIL import Image, ImageCms
+
+from tests.small import FULL_SCALE, Pixels, photo
+
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+MAKER, ORIENTATION = 271, 274
+LOSSLESS = [("png", "uint8"), ("png", "uint16"), *(("tiff", dtype) for dtype in FULL_SCALE)]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> picture.Picture:
+    """Return a JPEG as a camera writes it: profile, maker, lying on its side."""
+    exif = Image.Exif()
+    exif[MAKER], exif[ORIENTATION] = "Leica", 6
+    image = Image.fromarray(photo(24, 16, 3, "uint8"))
+    image.save(tmp_path / "camera.jpg", exif=exif, icc_profile=ICC, dpi=(300, 300), quality=95)
+    return picture.read(tmp_path / "camera.jpg")
+
+
+@pytest.mark.parametrize(("kind", "dtype"), LOSSLESS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_lossless_formats_return_every_bit(
+    source: picture.Picture, tmp_path: Path, kind: str, dtype: str, channels: int
+) -> None:
+    """PNG and TIFF give back shape, dtype and pixels as they were written."""
+    pixels = photo(9, 7, channels, dtype)
+    path = tmp_path / "out"
+    picture.write(source.with_pixels(pixels), path, kind)
+    back = picture.read(path).pixels
+    assert (back.dtype, back.shape) == (pixels.dtype, pixels.shape)
+    assert back.tobytes() == pixels.tobytes()
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("png", "L"), ("png", "LA"), ("png", "RGB")])
+def test_another_program_reads_the_same(
+    source: picture.Picture, tmp_path: Path, kind: str, mode: str
+) -> None:
+    """Pillow finds the very pixels in the file, and the right kind of picture."""
+    pixels = photo(9, 7, len(mode), "uint8")
+    picture.write(source.with_pixels(pixels), tmp_path / "out", kind)
+    with Image.open(tmp_path / "out") as image:
+        assert image.mode == mode
+        assert np.array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+
+
+def smooth(channels: int) -> Pixels:
+    """A picture that a lossy format keeps."""
+    ramp = np.linspace(40, 200, 32 * 32, dtype=np.float32).reshape(32, 32, 1)
+    return np.concatenate([ramp + 5 * c for c in range(channels)], axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("jpeg", 1), ("jpeg", 3), ("webp", 3), ("webp", 4)])
+def test_lossy_formats_stay_close(
+    source: picture.Picture, tmp_path: Path, kind: str, channels: int
+) -> None:
+    """JPEG and WebP are within a few steps of a smooth picture, in the same channels."""
+    picture.write(source.with_pixels(smooth(channels)), tmp_path / "out", kind)
+    back = picture.read(tmp_path / "out").pixels.astype(int)
+    assert back.shape == (32, 32, channels)
+    assert np.abs(back - smooth(channels)).max() <= 4
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "png",
+        "jpeg",
+        "webp",
+        pytest.param(
+            "tiff", marks=pytest.mark.xfail(reason="libvips puts no EXIF into TIFF", strict=True)
+        ),
+    ],
+)
+def test_profile_and_exif_are_kept(source: picture.Picture, tmp_path: Path, kind: str) -> None:
+    """The ICC profile's bytes and the EXIF fields are read back from the written file."""
+    picture.write(source.with_pixels(photo(24, 16, 3, "uint8")), tmp_path / "out", kind)
+    with Image.open(tmp_path / "out") as image:
+        assert image.info["icc_profile"] == ICC
+        assert image.getexif()[MAKER] == "Leica"
+        assert image.size == (16, 24)  # kept as a tag, the pixels are not turned
+        assert image.getexif()[ORIENTATION] == 6
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "jpeg"])
+def test_the_resolution_is_kept(source: picture.Picture, tmp_path: Path, kind: str) -> None:
+    """300 dpi stay 300 dpi."""
+    picture.write(source.with_pixels(source.pixels), tmp_path / "out", kind)
+    with Image.open(tmp_path / "out") as image:
+        assert float(image.info["dpi"][0]) == pytest.approx(300, abs=0.5)
+
+
+def test_a_palette_is_no_limit_to_the_result(tmp_path: Path) -> None:
+    """A picture of few colours may become one of many: its old bit depth is not kept."""
+    few = Image.fromarray(photo(20, 20, 3, "uint8")).quantize(8)
+    few.save(tmp_path / "few.png", bits=4)
+    source = picture.read(tmp_path / "few.png")
+    assert np.array_equal(source.pixels, np.asarray(few.convert("RGB")))
+    pixels = photo(20, 20, 3, "uint8", seed=1)
+    picture.write(source.with_pixels(pixels), tmp_path / "out.png", "png")
+    assert np.array_equal(picture.read(tmp_path / "out.png").pixels, pixels)
+
+
+def test_a_file_that_has_changed_is_read_anew(source: picture.Picture, tmp_path: Path) -> None:
+    """libvips remembers what it has read; a picture written over must not come from there."""
+    for seed in range(3):
+        pixels = photo(5, 5 + seed, 3, "uint8", seed)
+        picture.write(source.with_pixels(pixels), tmp_path / "out.png", "png")
+        assert np.array_equal(picture.read(tmp_path / "out.png").pixels, pixels)
+
+
+def test_masks_are_gray(source: picture.Picture, tmp_path: Path) -> None:
+    """Gray is taken as it is, colour by its luma, alpha not at all."""
+    gray = photo(6, 5, 2, "uint16")
+    picture.write(source.with_pixels(gray), tmp_path / "gray.png", "png")
+    assert np.array_equal(picture.read_mask(tmp_path / "gray.png"), gray[..., 0])
+    colours = np.array([[[255, 0, 0, 9], [0, 255, 0, 0], [0, 0, 255, 9], [255] * 4]], np.uint8)
+    picture.write(source.with_pixels(colours), tmp_path / "colour.png", "png")
+    assert picture.read_mask(tmp_path / "colour.png").tolist() == [[54, 182, 18, 255]]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.png", "png"),
+        ("a.TIF", "tiff"),
+        ("a.b.tiff", "tiff"),
+        ("a.JPEG", "jpeg"),
+        ("a.webp", "webp"),
+    ],
+)
+def test_the_ending_asks_for_the_format(name: str, kind: str) -> None:
+    """Upper case or not."""
+    assert picture.format_of(Path(name)) == kind
+
+
+@pytest.mark.parametrize("name", ["a", "a.gif", "a.png.bak", ".png"])
+def test_an_unknown_ending_is_refused(name: str) -> None:
+    """The error lists the ones that are known."""
+    with pytest.raises(BadImage, match=r"use \.jpeg, \.jpg, \.png"):
+        picture.format_of(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "channels", "instead"),
+    [
+        ("jpeg", "uint8", 4, "transparency; write PNG or TIFF"),
+        ("jpeg", "uint8", 2, "transparency; write PNG or TIFF"),
+        ("jpeg", "uint16", 3, "uint16 pixels; write PNG or TIFF"),
+        ("webp", "uint16", 3, "uint16 pixels; write PNG or TIFF"),
+        ("png", "float32", 3, "float32 pixels; write TIFF"),
+    ],
+)
+def test_a_format_that_would_lose_something_is_refused(
+    source: picture.Picture, tmp_path: Path, kind: str, dtype: str, channels: int, instead: str
+) -> None:
+    """Nothing is dropped in silence: the error names a format that holds it all."""
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(BadImage, match=instead):
+        picture.write(source.with_pixels(photo(4, 4, channels, dtype)), tmp_path / "out", kind)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@contextmanager
+def full_disk(left: int) -> Iterator[None]:
+    """No file can grow beyond `left` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (left, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "jpeg", "webp"])
+def test_a_full_disk_leaves_the_old_file(
+    source: picture.Picture, tmp_path: Path, kind: str
+) -> None:
+    """What fails half-way leaves nothing beside, and what was there before as it was."""
+    old = tmp_path / "out"
+    old.write_bytes(b"the old picture")
+    before = sorted(tmp_path.iterdir())
+    with full_disk(20_000), pytest.raises(BadImage, match=f"Cannot write {old}"):
+        picture.write(source.with_pixels(photo(300, 300, 3, "uint8")), old, kind)
+    assert old.read_bytes() == b"the old picture"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_place_to_write_is_told(source: picture.Picture, tmp_path: Path) -> None:
+    """A folder that is not there, or is in the way."""
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for path in (tmp_path / "missing" / "a.png", tmp_path / "folder"):
+        with pytest.raises(BadImage, match="Cannot write"):
+            picture.write(source.with_pixels(source.pixels), path, "png")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_as_long_as_the_system_allows(source: picture.Picture, tmp_path: Path) -> None:
+    """The file that is written beside has a short name of its own."""
+    path = tmp_path / ("a" * 251 + ".png")
+    picture.write(source.with_pixels(source.pixels), path, "png")
+    assert np.array_equal(picture.read(path).pixels, source.pixels)
