@@ -10,8 +10,7 @@ import torch
 from dnid.dni.blend import AnchorStack, BlendedNetwork
 from dnid.engine.receptive import full_halo
 from dnid.errors import BadInput
-from dnid.networks import build
-from dnid.packs.manifest import Anchor, Manifest
+from dnid.packs.manifest import Manifest
 from safetensors.torch import save
 from torch import nn
 
@@ -31,24 +30,7 @@ def build_pack(
     output.mkdir(parents=True, exist_ok=True)
     stored = {name: _rounded(state) for name, state in anchors.items()}
     hashes = {name: _write_anchor(stored[name], output / f"{name}.safetensors") for name in stored}
-    options = dict(recipe.network)
-    architecture = str(options.pop("architecture"))
-    manifest = Manifest(
-        id=recipe.id,
-        name=recipe.name,
-        version=recipe.version,
-        effect=recipe.effect,
-        architecture=architecture,
-        options=options,
-        anchors=tuple(
-            Anchor(plan.name, hashes[plan.name], plan.parent, plan.about) for plan in recipe.anchors
-        ),
-        path=recipe.path,
-        curve=recipe.curve or ((0.0, 0.0), (1.0, len(recipe.path) - 1.0)),
-        halo=_halo(build(architecture, options), stored, probes),
-        licence=recipe.licence,
-        trained_on=recipe.trained_on,
-    )
+    manifest = recipe.manifest(hashes, _halo(recipe.build_network(), stored, probes))
     write_atomically(output / "manifest.json", manifest.to_json().encode())
     return manifest
 

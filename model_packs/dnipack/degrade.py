@@ -24,6 +24,10 @@ class Noise:
     sigma: float
     """Standard deviation on the 0..255 scale."""
 
+    def __post_init__(self) -> None:
+        if type(self.sigma) not in (int, float) or not 0 <= self.sigma <= 255:
+            raise BadInput("The sigma of noise must be a number from 0 to 255.")
+
     def __call__(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         noise = torch.randn(clean.shape, generator=generator)
         return clean + noise.to(clean.device) * (self.sigma / 255)

@@ -10,7 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dnid.errors import BadInput
+import torch
+from dnid.errors import BadInput, PackDamaged
+from dnid.networks import build
+from dnid.packs.manifest import Anchor, Manifest, parse
+from torch import nn
 
 from dnipack.degrade import degradation
 
@@ -32,7 +36,7 @@ class AnchorPlan:
 
     def __post_init__(self) -> None:
         degradation(self.degradation)
-        if self.steps < 1 or not 0 < self.learning_rate < 1:
+        if not _is_count(self.steps) or not 0 < self.learning_rate < 1:
             raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
 
 
@@ -64,8 +68,56 @@ class TrainingRecipe:
             if anchor.parent is not None and anchor.parent not in known:
                 raise BadInput(f"Anchor {anchor.name}: its parent must stand before it.")
             known.add(anchor.name)
-        if len(known) != len(self.anchors) or not set(self.path) <= known:
-            raise BadInput("Anchor names must be unique, and the path may name only anchors.")
+        self._check_pack()
+        for name in ("batch", "crop"):
+            if not _is_count(getattr(self, name)):
+                raise BadInput(f"{name} must be a whole number of at least 1.")
+
+    def _check_pack(self) -> None:
+        """What the engine would refuse is refused before hours of training, not after."""
+        try:
+            parse(
+                self.manifest({plan.name: "0" * 64 for plan in self.anchors}, 0).to_json().encode()
+            )
+            with torch.device("meta"):
+                network = self.build_network()
+        except PackDamaged as error:
+            raise BadInput(f"No pack can come of it: {error}") from error
+        if self.crop % int(network.multiple):  # type: ignore[arg-type]
+            raise BadInput(f"crop must be a multiple of {network.multiple} for this network.")
+
+    def build_network(self) -> nn.Module:
+        """With fresh weights."""
+        return build(self._architecture, self._options)
+
+    def manifest(self, hashes: Mapping[str, str], halo: int) -> Manifest:
+        """What the pack says of itself. `hashes`: anchor → sha256 of its file."""
+        end = len(self.path) - 1.0
+        return Manifest(
+            id=self.id,
+            name=self.name,
+            version=self.version,
+            effect=self.effect,
+            architecture=self._architecture,
+            options=self._options,
+            anchors=tuple(
+                Anchor(plan.name, hashes[plan.name], plan.parent, plan.about)
+                for plan in self.anchors
+            ),
+            path=self.path,
+            curve=self.curve or ((0.0, 0.0), (1.0, end)),
+            halo=halo,
+            licence=self.licence,
+            trained_on=self.trained_on,
+        )
+
+    @property
+    def _architecture(self) -> str:
+        return str(self.network.get("architecture"))
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {key: value for key, value in self.network.items() if key != "architecture"}
 
     def anchor(self, name: str) -> AnchorPlan:
         return next(anchor for anchor in self.anchors if anchor.name == name)
@@ -77,6 +129,10 @@ class TrainingRecipe:
         shared = (dict(self.network), self.validation, self.batch, self.crop, self.seed)
         text = json.dumps([plan, shared, parent], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 1
 
 
 def load_recipe(path: Path) -> TrainingRecipe:

@@ -168,7 +168,7 @@ def test_what_cannot_be_done_is_refused(
     (tmp_path / "link.png").symlink_to("in.png")
     (tmp_path / "text.txt").write_text("Dear diary")
     before = files(tmp_path)
-    run = dnid.inside(tmp_path)("apply", *arguments)
+    run = dnid.inside(tmp_path)("apply", "-q", *arguments)
     *usage, sentence = run.stderr.splitlines()
     if run.returncode == 2:  # argparse's way
         assert usage[0].startswith("usage: dnid apply")

@@ -1,0 +1,159 @@
+"""Training survives any stop and gives the same weights; its pack restores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dnid.engine.engine import Engine
+from dnid.errors import BadInput
+from dnid.packs.store import PackStore, open_pack
+from dnid.recipe import Recipe, Stage
+from dnipack import train
+from dnipack.build import build_pack
+from dnipack.photos import load_pool
+from dnipack.recipe import AnchorPlan, TrainingRecipe
+from dnipack.train import Moment, State, train_anchor
+
+from tests.dnipack.small_recipe import made_up_photo, recipe, write_photos
+
+PHOTOS = [made_up_photo(0), made_up_photo(1)]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tiny batches are done before a second thread has woken up; checkpoint every step."""
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1.0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def trained(
+    small: TrainingRecipe, work: Path, report: Callable[[Moment], None] = lambda _: None
+) -> dict[str, State]:
+    work.mkdir(exist_ok=True)
+    return {
+        plan.name: train_anchor(small, plan, PHOTOS, [made_up_photo(2)], work, report)
+        for plan in small.anchors
+    }
+
+
+def assert_equal(found: dict[str, State], wanted: dict[str, State]) -> None:
+    assert found.keys() == wanted.keys()
+    for name, state in wanted.items():
+        for key, value in state.items():
+            assert torch.equal(found[name][key], value), (name, key)
+
+
+class _Stopped(Exception):
+    pass
+
+
+def stop_at(anchor: str, step: int) -> Callable[[Moment], None]:
+    def report(moment: Moment) -> None:
+        if (moment.anchor, moment.step) == (anchor, step):
+            raise _Stopped
+
+    return report
+
+
+@pytest.mark.parametrize(("anchor", "step"), [("n10", 1), ("n10", 3), ("n10", 5), ("n30", 2)])
+def test_a_resumed_run_gives_the_very_weights(tmp_path: Path, anchor: str, step: int) -> None:
+    """Stopped anywhere and started again, each anchor is bit for bit what it would have been."""
+    straight = trained(recipe(), tmp_path / "straight")
+    with pytest.raises(_Stopped):
+        trained(recipe(), tmp_path / "stopped", stop_at(anchor, step))
+    steps: list[int] = []
+    resumed = trained(recipe(), tmp_path / "stopped", lambda moment: steps.append(moment.step))
+    assert_equal(resumed, straight)
+    assert steps[0] == step  # the one that was lost is the only one done twice
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    """A finished anchor is read back bit for bit, without a step; its checkpoint is gone."""
+    first = trained(recipe(), tmp_path / "work")
+    moments: list[Moment] = []
+    assert_equal(trained(recipe(), tmp_path / "work", moments.append), first)
+    assert moments == []
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [
+        "n10.safetensors",
+        "n30.safetensors",
+    ]
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_changed_recipe_starts_anew(tmp_path: Path, finished: bool) -> None:
+    """Neither weights nor checkpoints of the recipe as it was are used."""
+    if finished:
+        trained(recipe(), tmp_path / "work")
+    else:
+        with pytest.raises(_Stopped):
+            trained(recipe(), tmp_path / "work", stop_at("n10", 3))
+    first, second = recipe().anchors
+    changed = recipe(anchors=(replace(first, learning_rate=0.003), second))
+    assert_equal(trained(changed, tmp_path / "work"), trained(changed, tmp_path / "fresh"))
+
+
+def test_a_child_starts_from_its_parent(tmp_path: Path) -> None:
+    """With a vanishing learning rate the child is the parent: its filters correspond."""
+    first, second = recipe().anchors
+    still = recipe(anchors=(first, replace(second, learning_rate=1e-12)))
+    states = trained(still, tmp_path / "work")
+    for key, value in states["n10"].items():
+        torch.testing.assert_close(states["n30"][key], value, rtol=0, atol=1e-6)
+
+
+def test_the_pack_of_a_recipe_restores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained for seconds, written and loaded, it takes noise off a photo it never saw."""
+    monkeypatch.setenv("DNID_CACHE_DIR", str(tmp_path / "cache"))
+    small = recipe(
+        anchors=(AnchorPlan("n30", {"kind": "noise", "sigma": 30}, 250, 0.01),),
+        path=("n30",),
+        batch=4,
+        crop=24,
+        network={"architecture": "unet", "channels": [8], "blocks": [1], "fold": 1},
+    )
+    output = tmp_path / "packs" / "denoise"
+    manifest = build_pack(small, trained(small, tmp_path / "work"), [made_up_photo(2)], output)
+    pack = open_pack(output)
+    assert pack.manifest == manifest
+    assert pack.anchors().names == ("n30",)
+    clean = made_up_photo(9) / np.float32(255)
+    noise = np.random.default_rng(0).normal(0, 30 / 255, clean.shape)
+    noisy = (clean + noise).astype(np.float32)
+    engine = Engine(PackStore([tmp_path / "packs"]))
+    restored = engine.restore(noisy, Recipe((Stage("denoise", 1.0),))).pixels
+    assert psnr(noisy, clean) == pytest.approx(18.6, abs=0.2)
+    assert psnr(restored, clean) > psnr(noisy, clean) + 3
+
+
+def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
+    return float(-10 * np.log10(np.square(picture - truth).mean()))
+
+
+def test_the_pool_keeps_the_validation_apart(tmp_path: Path) -> None:
+    """What is held back is not trained on, and a name that is not there is refused."""
+    folder = write_photos(tmp_path / "photos")
+    training, validation = load_pool(folder, ("c.png",))
+    assert [photo.tobytes() for photo in training] == [made_up_photo(i).tobytes() for i in (0, 1)]
+    assert [photo.tobytes() for photo in validation] == [made_up_photo(2).tobytes()]
+    for held_back, said in ((("d.png",), r"d\.png"), (("C.png",), r"C\.png")):
+        with pytest.raises(BadInput, match=said):
+            load_pool(folder, held_back)
+    with pytest.raises(BadInput, match="No photos"):
+        load_pool(tmp_path / "nowhere", ())
+
+
+def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """One bad file among hundreds is found."""
+    folder = write_photos(tmp_path / "photos")
+    data = (folder / "b.png").read_bytes()
+    (folder / "b.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(BadInput, match=r"Cannot read .*b\.png"):
+        load_pool(folder, ())
