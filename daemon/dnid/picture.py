@@ -16,6 +16,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from dnid import exif
 from dnid.errors import BadImage
 
 MAX_PIXELS = 1 << 29
@@ -55,6 +56,9 @@ def read(path: Path) -> Picture:
         )
         _check_header(image)
         pixels = image.numpy()
+        if image.get("vips-loader") == "tiffload" and (block := exif.block_of_tiff(path)):
+            image = image.copy()
+            image.set_type(pyvips.GValue.blob_type, "exif-data", block)
     except pyvips.Error as error:
         raise BadImage(f"It cannot be read as a picture ({_last_line(error)}).") from error
     return Picture(pixels if pixels.ndim == 3 else pixels[..., None], image)
@@ -95,6 +99,8 @@ def write(picture: Picture, path: Path, kind: str) -> None:
     partial = path.with_name(f".dnid-{os.getpid()}.partial")
     try:
         getattr(_to_vips(picture), method)(str(partial), keep="all", **options)
+        if kind == "tiff" and picture.source.get_typeof("exif-data"):
+            exif.enter_into_tiff(partial, picture.source.get("exif-data"))
         partial.replace(path)
     except (pyvips.Error, OSError) as error:
         raise BadImage(f"Cannot write {path}: {_last_line(error)}.") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from dnid import picture
 from dnid.errors import BadImage
 from PIL import Image, ImageCms
@@ -16,7 +17,7 @@ from PIL import Image, ImageCms
 from tests.small import FULL_SCALE, Pixels, photo
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-MAKER, ORIENTATION = 271, 274
+MAKER, ORIENTATION, EXPOSURE = 271, 274, (34665, 33434)
 LOSSLESS = [("png", "uint8"), ("png", "uint16"), *(("tiff", dtype) for dtype in FULL_SCALE)]
 
 
@@ -25,6 +26,7 @@ def source(tmp_path: Path) -> picture.Picture:
     """Return a JPEG as a camera writes it: profile, maker, lying on its side."""
     exif = Image.Exif()
     exif[MAKER], exif[ORIENTATION] = "Leica", 6
+    exif.get_ifd(EXPOSURE[0])[EXPOSURE[1]] = 1 / 60
     image = Image.fromarray(photo(24, 16, 3, "uint8"))
     image.save(tmp_path / "camera.jpg", exif=exif, icc_profile=ICC, dpi=(300, 300), quality=95)
     return picture.read(tmp_path / "camera.jpg")
@@ -73,25 +75,41 @@ def test_lossy_formats_stay_close(
     assert np.abs(back - smooth(channels)).max() <= 4
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "png",
-        "jpeg",
-        "webp",
-        pytest.param(
-            "tiff", marks=pytest.mark.xfail(reason="libvips puts no EXIF into TIFF", strict=True)
-        ),
-    ],
-)
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff"])
 def test_profile_and_exif_are_kept(source: picture.Picture, tmp_path: Path, kind: str) -> None:
     """The ICC profile's bytes and the EXIF fields are read back from the written file."""
     picture.write(source.with_pixels(photo(24, 16, 3, "uint8")), tmp_path / "out", kind)
     with Image.open(tmp_path / "out") as image:
         assert image.info["icc_profile"] == ICC
         assert image.getexif()[MAKER] == "Leica"
-        assert image.size == (16, 24)  # kept as a tag, the pixels are not turned
         assert image.getexif()[ORIENTATION] == 6
+    assert picture.read(tmp_path / "out").pixels.shape == (24, 16, 3)  # a tag; nothing is turned
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_exif_passes_through_tiff(source: picture.Picture, tmp_path: Path, dtype: str) -> None:
+    """From JPEG to TIFF, to TIFF again and back: maker, exposure and pixels are all there."""
+    first, second, last = (tmp_path / name for name in ("a.tif", "b.tif", "c.jpg"))
+    pixels = photo(300, 200, 3, dtype)
+    picture.write(source.with_pixels(pixels), first, "tiff")
+    picture.write(picture.read(first), second, "tiff")
+    found = picture.read(second)
+    assert np.array_equal(found.pixels, pixels)
+    picture.write(found.with_pixels(source.pixels), last, "jpeg")
+    with Image.open(last) as image:
+        exif = image.getexif()
+        assert (exif[MAKER], exif[ORIENTATION]) == ("Leica", 6)
+        assert exif.get_ifd(EXPOSURE[0])[EXPOSURE[1]] == pytest.approx(1 / 60)
+        assert image.info["icc_profile"] == ICC
+
+
+@pytest.mark.parametrize("block", [b"Exif\0\0", b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"x" * 99])
+def test_damaged_exif_is_left_out(source: picture.Picture, tmp_path: Path, block: bytes) -> None:
+    """Broken metadata cost no picture."""
+    tagged = source.source.copy()
+    tagged.set_type(pyvips.GValue.blob_type, "exif-data", block)
+    picture.write(picture.Picture(source.pixels, tagged), tmp_path / "out.tif", "tiff")
+    assert np.array_equal(picture.read(tmp_path / "out.tif").pixels, source.pixels)
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff", "jpeg"])
