@@ -128,6 +128,17 @@ def test_too_small_a_halo_shows(tmp_path: Path) -> None:
         assert np.abs(engine.restore(image, denoise(1.0)).pixels - whole).max() > 1e-3
 
 
+def test_exact_tiles_take_the_networks_own_halo(tmp_path: Path) -> None:
+    """They are exact whatever the pack's manifest says."""
+    write_pack(tmp_path, halo=0)
+    engine = engine_in(tmp_path)
+    image = photo(40, 40, 3, "float32")
+    whole = engine.restore(image, denoise(1.0)).pixels
+    with tiles_of(1000):
+        tiled = engine.restore(image, denoise(1.0), exact_tiles=True).pixels
+    np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-5)
+
+
 # Mask
 
 
@@ -226,10 +237,10 @@ def test_a_wholly_transparent_picture_is_the_input(engine: Engine) -> None:
 
 def test_tiles_of_a_transparent_picture_equal_the_whole(engine: Engine) -> None:
     """The filling of transparent pixels reads no further than the tile's halo."""
-    image = photo(48, 48, 4, "float32")
-    image[..., 3] = np.random.default_rng(2).random((48, 48)) > 0.9  # few and far between
+    image = photo(96, 96, 4, "float32")
+    image[..., 3] = np.random.default_rng(2).random((96, 96)) > 0.97  # few and far between
     whole = engine.restore(image, denoise(1.0)).pixels
-    with tiles_of(2500):
+    with tiles_of(4000):
         tiled = engine.restore(image, denoise(1.0)).pixels
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-5)
 
