@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
 from dnid import picture
 from dnid.errors import DniError
 from dnid.recipe import Recipe, Stage
 from dnid.service.client import Client
-from PIL import Image, ImageDraw, ImageFont
-from tqdm import tqdm
 
 SAMPLE = Path(__file__).parent / "sample" / "cat.png"
 STRENGTHS = (0.25, 0.5, 1.0)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from dnid.networks import build
-from dnid.packs.manifest import Anchor, Manifest
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
+
+from dnid.networks import build
+from dnid.packs.manifest import Anchor, Manifest
 
 Pixels = NDArray[Any]
 State = dict[str, Tensor]

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dnid import __version__
 from dnid.errors import BadImage, BadInput, BadMask, BadRecipe, DniError, NotFinite, OutOfMemory
-from dnid.recipe import Recipe, Stage
+from dnid.recipe import DEVICES, Execution, Recipe, Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dnid.engine.engine import Engine
+    from dnid.engine.result import Progress, Restored
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
@@ -100,8 +101,13 @@ def _add_apply(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
         help="of the files in a folder (default png)",
     )  # fmt: skip
     apply.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto",
+        "--device", choices=DEVICES, default="auto",
         help="where to compute (default auto: a GPU where there is one)",
+    )  # fmt: skip
+    apply.add_argument(
+        "--exact-tiles", action="store_true",
+        help="read the networks' whole receptive field around each tile: slower, and equal to the "
+        "untiled result (without it: within a quarter of an 8-bit step)",
     )  # fmt: skip
     apply.add_argument("--in-process", action="store_true", help="compute here, without the daemon")
     apply.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
@@ -130,17 +136,6 @@ def _strength(text: str) -> float:
     return value
 
 
-class _Restored(Protocol):
-    @property
-    def pixels(self) -> NDArray[Any]: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def seconds(self) -> float: ...
-
-
 class _Restorer(Protocol):
     """An Engine here, or a Client of the daemon: both restore alike."""
 
@@ -150,9 +145,9 @@ class _Restorer(Protocol):
         recipe: Recipe,
         mask: NDArray[Any] | None = ...,
         *,
-        device: str = ...,
-        progress: Callable[[Any], None] = ...,
-    ) -> _Restored: ...
+        how: Execution = ...,
+        progress: Callable[[Progress], None] = ...,
+    ) -> Restored: ...
 
 
 def _apply(options: argparse.Namespace) -> int:
@@ -203,14 +198,13 @@ def _apply_one(
     photo = picture.read(source)
     picture.check_holds(kind, photo.pixels)
     _make_folder(target.parent)
+    how = Execution(options.device, options.exact_tiles)
     with _ProgressBar(source.name, hidden=options.quiet) as bar:
-        result = restorer.restore(
-            photo.pixels, recipe, mask, device=options.device, progress=bar.show
-        )
+        result = restorer.restore(photo.pixels, recipe, mask, how=how, progress=bar.show)
     picture.write(photo.with_pixels(result.pixels), target, kind)
     if not options.quiet:
-        how = f", {result.device} {result.format}" if result.format else ""
-        print(f"{target}  ({result.seconds:.2f} s{how})")
+        where = f", {result.device} {result.format}" if result.format else ""
+        print(f"{target}  ({result.seconds:.2f} s{where})")
 
 
 def _read_mask(path: Path) -> NDArray[Any]:
@@ -274,7 +268,7 @@ class _ProgressBar:
         disable = True if hidden else None  # None: hidden where stderr is no terminal
         self.bar = tqdm(desc=name, unit="tile", leave=False, disable=disable, total=None)
 
-    def show(self, progress: Any) -> None:  # noqa: ANN401 - the engine's or the client's
+    def show(self, progress: Progress) -> None:
         self.bar.set_postfix_str("" if progress.state == "running" else progress.state)
         if progress.total:
             self.bar.total = progress.total
@@ -308,7 +302,7 @@ def _status(options: argparse.Namespace) -> int:
 
     status = daemon_status()
     if options.json:
-        print(json.dumps(status or {"running": None}, indent=2))
+        print(json.dumps(status or {"pid": None}, indent=2))
     elif status is None:
         print("The daemon does not run; it starts when it is needed.")
     else:

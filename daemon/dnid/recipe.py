@@ -1,4 +1,4 @@
-"""What to do to an image: stages with their strengths. Plain values, checked at birth."""
+"""What to do to an image, stage by stage, and how. Plain values, checked at birth."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from dnid.errors import BadRecipe
 
 EFFECTS = ("dejpeg", "denoise", "dof", "sr")
 """In the order in which they run: artefacts of storage first, enlarging last."""
+
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,24 @@ class Stage:
                 raise BadRecipe(f"The {name} of {self.effect} must be a number from 0 to 1.")
         if self.pack is not None and not isinstance(self.pack, str):
             raise BadRecipe("A pack is named by its id.")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How to compute a recipe; no part of what it means."""
+
+    device: str = "auto"
+    """`auto` (a GPU where there is one), `cpu` or `cuda`."""
+    exact_tiles: bool = False
+    """Read a network's whole receptive field around each tile, so that the result
+    equals the untiled one; else the pack's halo, which leaves out what changes less
+    than 0.25/255."""
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise BadRecipe(f"Unknown device {self.device!r}; choose {', '.join(DEVICES)}.")
+        if type(self.exact_tiles) is not bool:
+            raise BadRecipe("`exact_tiles` is true or false.")
 
 
 @dataclass(frozen=True)

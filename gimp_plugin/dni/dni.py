@@ -11,10 +11,11 @@ import gi
 
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
+from gi.repository import Gegl, Gimp, GLib, GObject  # noqa: E402
+
 from dni_gimp import canvas  # noqa: E402
 from dni_gimp.link import Link, LinkError, read_command  # noqa: E402
 from dni_gimp.session import denoise_recipe, restore  # noqa: E402
-from gi.repository import Gegl, Gimp, GLib, GObject  # noqa: E402
 
 RESTORE = "plug-in-dni-restore"
 DAEMON = Path(__file__).resolve().with_name("daemon.json")

@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
+from torch import nn
+
 from dnid.dni.blend import AnchorStack, BlendedNetwork
 from dnid.engine.receptive import full_halo
 from dnid.errors import BadInput
 from dnid.packs.manifest import Manifest
-from safetensors.torch import save
-from torch import nn
-
 from dnipack.halo import measure_halo
 from dnipack.photos import Photo
 from dnipack.recipe import TrainingRecipe
 from dnipack.train import State
+
+FLOAT16_MAX = 65504.0
 
 
 def build_pack(
@@ -28,6 +30,8 @@ def build_pack(
     `probes` are the photos on which the halo is measured.
     """
     output.mkdir(parents=True, exist_ok=True)
+    if any(float(v.abs().max()) > FLOAT16_MAX for s in anchors.values() for v in s.values()):
+        raise BadInput("An anchor holds a value beyond float16's range; it cannot be stored.")
     stored = {name: _rounded(state) for name, state in anchors.items()}
     hashes = {name: _write_anchor(stored[name], output / f"{name}.safetensors") for name in stored}
     manifest = recipe.manifest(hashes, _halo(recipe.build_network(), stored, probes))

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from tqdm import tqdm
+
 from dnid.engine.device import find_device
 from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput, DniError
 from dnid.packs.store import Pack, PackStore, default_folders, open_pack
-from tqdm import tqdm
-
 from dnipack.build import build_pack, write_atomically
 from dnipack.measure import measure
 from dnipack.photos import find_photos, load_photo, load_pool
@@ -86,6 +86,8 @@ def _train(options: argparse.Namespace) -> int:
     work = options.work or platformdirs.user_cache_path("dnid") / "train" / recipe.id
     work.mkdir(parents=True, exist_ok=True)
     training, validation = load_pool(options.data, recipe.validation)
+    if options.only is not None and options.only not in (plan.name for plan in recipe.anchors):
+        raise BadInput(f"The recipe has no anchor {options.only}.")
     plans = [plan for plan in recipe.anchors if options.only in (None, plan.name)]
     anchors: dict[str, State] = {}
     for plan in plans:

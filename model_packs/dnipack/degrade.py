@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from dnid.errors import BadInput
 from torch import Tensor
+
+from dnid.errors import BadInput
 
 Degradation = Callable[[Tensor, torch.Generator], Tensor]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from dnid.engine.runner import PackRunner
-from dnid.errors import BadInput
 from torch import Tensor
 from torch.nn import functional as F
 
+from dnid.engine.runner import PackRunner
+from dnid.errors import BadInput
 from dnipack.degrade import Degradation, Noise
 from dnipack.photos import Photo, to_tensor
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dnid.errors import BadInput
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
+
+from dnid.errors import BadInput
 
 Photo = NDArray[np.uint8]
 """H×W×3, sRGB, 0..255."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+
 from dnid.errors import BadInput, PackDamaged
 from dnid.networks import build
 from dnid.packs.manifest import Anchor, Manifest, parse
-from torch import nn
-
 from dnipack.degrade import degradation
 
 

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from dnid.networks import build
-from dnid.networks.unet import UNet, zero_last_layer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dnid.errors import BadInput
+from dnid.networks import build
+from dnid.networks.unet import UNet, zero_last_layer
 from dnipack.degrade import degradation
 from dnipack.photos import CropSampler, Photo, to_tensor
 from dnipack.recipe import AnchorPlan, TrainingRecipe
@@ -93,7 +94,7 @@ class _Run:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = _fresh_network(recipe)
         if plan.parent is not None:
-            self.network.load_state_dict(load_file(work / f"{plan.parent}.safetensors"))
+            self.network.load_state_dict(_parent_state(recipe, plan.parent, work))
         self.network.to(self.device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), plan.learning_rate)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
@@ -164,6 +165,13 @@ def save_atomically(state: State, path: Path, fingerprint: str) -> None:
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     save_file(tensors, partial, metadata={"fingerprint": fingerprint})
     partial.replace(path)
+
+
+def _parent_state(recipe: TrainingRecipe, name: str, work: Path) -> State:
+    state = _load_finished(work / f"{name}.safetensors", recipe.fingerprint(recipe.anchor(name)))
+    if state is None:
+        raise BadInput(f"Anchor {name} must be trained first, by this recipe.")
+    return state
 
 
 def _load_finished(path: Path, fingerprint: str) -> State | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-
 from tests.small import write_pack
 
 SCRIPT = Path(sys.executable).with_name("dnid")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnid import picture
 from PIL import Image
-
 from tests.cli.conftest import CommandLine
 from tests.engine.small_engine import engine_in, expected
 from tests.small import Pixels, photo
+
+from dnid import picture
 
 SAMPLE = Path(__file__).parents[2] / "installer" / "sample" / "cat.png"
 

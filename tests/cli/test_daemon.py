@@ -10,7 +10,6 @@ from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
-
 from tests.cli.conftest import CommandLine
 from tests.small import ANCHORS, write_pack
 
@@ -35,7 +34,7 @@ def test_no_daemon_runs_at_first(user: CommandLine) -> None:
     """Neither status nor stop starts one."""
     assert "does not run" in user("status").stdout
     assert user("stop").stdout == "The daemon does not run.\n"
-    assert status(user) == {"running": None}
+    assert status(user) == {"pid": None}
     assert not (user.home / "run" / "connection.json").exists()
 
 
@@ -49,7 +48,7 @@ def test_a_killed_daemon_is_replaced(user: CommandLine, tmp_path: Path) -> None:
     os.kill(int(str(before["pid"])), signal.SIGKILL)
     while status(user) == before | {"uptime": ANY}:  # as long as the system needs to kill it
         pass
-    assert status(user) == {"running": None}
+    assert status(user) == {"pid": None}
     second = user("apply", sample, "-o", tmp_path / "b.png", "--denoise", 1)
     assert second.returncode == 0, second.stderr
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
@@ -72,7 +71,7 @@ def test_a_second_daemon_is_refused(user: CommandLine) -> None:
 def test_stop_ends_the_daemon(user: CommandLine) -> None:
     """When `stop` returns nobody finds a daemon any more, and another may start."""
     assert user("stop").stdout == "Stopped.\n"
-    assert status(user) == {"running": None}
+    assert status(user) == {"pid": None}
     assert not (user.home / "run" / "connection.json").exists()
 
 

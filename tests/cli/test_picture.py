@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+from PIL import Image, ImageCms
+from tests.small import FULL_SCALE, Pixels, photo
+
 from dnid import picture
 from dnid.errors import BadImage
-from PIL import Image, ImageCms
-
-from tests.small import FULL_SCALE, Pixels, photo
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 MAKER, ORIENTATION, EXPOSURE = 271, 274, (34665, 33434)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.small import ANCHORS, OPTIONS, State, random_anchors
+from torch import Tensor, nn
+
 from dnid.dni.blend import AnchorStack, BlendedNetwork
 from dnid.errors import BadRecipe, PackDamaged
 from dnid.networks import build
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor, nn
-
-from tests.small import ANCHORS, OPTIONS, State, random_anchors
 
 
 def bits(tensor: Tensor) -> list[int]:

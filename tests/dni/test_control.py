@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dnid.dni.control import Control
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dnid.dni.control import Control
 
 strengths = st.floats(0, 1, width=32)
 

@@ -6,12 +6,12 @@ import copy
 
 import pytest
 import torch
+from tests.small import FULL_HALO, OPTIONS, random_anchors
+from torch import Tensor, nn
+
 from dnid.dni.blend import AnchorStack, BlendedNetwork
 from dnid.dni.spatial import MIXABLE, SpatialNetwork, is_mixable
 from dnid.networks import build
-from torch import Tensor, nn
-
-from tests.small import FULL_HALO, OPTIONS, random_anchors
 
 
 def linear_layers() -> nn.Sequential:
@@ -78,9 +78,6 @@ def test_a_constant_map_is_the_plain_blend(alpha: tuple[float, ...]) -> None:
     assert_constant_map_is_plain(linear_layers(), alpha)
 
 
-@pytest.mark.xfail(
-    reason="a norm's outputs are mixed, which is not the norm with mixed statistics", strict=True
-)
 def test_statistics_are_blended_not_their_effects() -> None:
     """γ(x − μ)/σ + β is not linear in γ, μ and σ: each of them must be mixed by itself."""
     assert_constant_map_is_plain(layers_with_statistics(), (0.3, 0.7))

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
 from dnipack.photos import Photo
 from dnipack.recipe import AnchorPlan, TrainingRecipe
-from PIL import Image
 
 TOML = """
 id = "denoise"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from dnid.errors import BadInput
 from dnipack.degrade import degradation
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.dnipack.small_recipe import TOML, recipe
+
 from dnid.errors import BadInput
 from dnipack.recipe import load_recipe
-
-from tests.dnipack.small_recipe import TOML, recipe
 
 RECIPES = Path(__file__).parents[2] / "model_packs" / "recipes"
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.dnipack.small_recipe import made_up_photo, recipe, write_photos
+
 from dnid.engine.engine import Engine
 from dnid.errors import BadInput
 from dnid.packs.store import PackStore, open_pack
@@ -18,8 +20,6 @@ from dnipack.build import build_pack
 from dnipack.photos import load_pool
 from dnipack.recipe import AnchorPlan, TrainingRecipe
 from dnipack.train import Moment, State, train_anchor
-
-from tests.dnipack.small_recipe import made_up_photo, recipe, write_photos
 
 PHOTOS = [made_up_photo(0), made_up_photo(1)]
 

@@ -9,16 +9,16 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from tests.small import FULL_SCALE, Pixels
+from torch import Tensor
+from torch.nn import functional as F
+
 from dnid.engine import engine as engine_module
 from dnid.engine import runner as runner_module
 from dnid.engine.device import Choice
 from dnid.engine.engine import Engine
 from dnid.packs.store import PackStore
 from dnid.recipe import Recipe, Stage
-from torch import Tensor
-from torch.nn import functional as F
-
-from tests.small import FULL_SCALE, Pixels
 
 
 def engine_in(folder: Path, number_format: str = "float32") -> Engine:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from dnid.engine import device
 from dnid.engine.device import choose_format, find_device
 from dnid.errors import DeviceUnavailable
-from torch import Tensor, nn
 
 CPU = torch.device("cpu")
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from dnid.engine.engine import Engine, Progress
-from dnid.errors import BadImage, BadMask, DeviceUnavailable, NotFinite, PackNotFound
-from dnid.recipe import Recipe, Stage
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.engine.small_engine import assert_holds, denoise, engine_in, expected, tiles_of
 from tests.small import FULL_SCALE, Pixels, photo, quantised, random_anchors, write_pack
+
+from dnid.engine.engine import Engine
+from dnid.engine.result import Progress
+from dnid.errors import BadImage, BadMask, DeviceUnavailable, NotFinite, PackNotFound
+from dnid.recipe import Execution, Recipe, Stage
 
 DTYPES = ("uint8", "uint16", "float32")
 
@@ -381,7 +382,7 @@ def test_an_exchanged_pack_is_loaded_anew(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there_is_refused(engine: Engine) -> None:
     """Who asks for the GPU does not get the processor in silence."""
     with pytest.raises(DeviceUnavailable, match="choose auto or cpu"):
-        engine.restore(photo(4, 4, 3, "uint8"), denoise(1.0), device="cuda")
+        engine.restore(photo(4, 4, 3, "uint8"), denoise(1.0), how=Execution("cuda"))
 
 
 def test_loading_is_told_first(engine: Engine) -> None:

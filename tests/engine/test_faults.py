@@ -10,13 +10,14 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from dnid.engine.engine import Engine, Progress
-from dnid.engine.runner import PackRunner
-from dnid.errors import Cancelled, OutOfMemory
-from torch import Tensor
-
 from tests.engine.small_engine import denoise, engine_in, tiles_of
 from tests.small import Pixels, photo
+from torch import Tensor
+
+from dnid.engine.engine import Engine
+from dnid.engine.result import Progress
+from dnid.engine.runner import PackRunner
+from dnid.errors import Cancelled, OutOfMemory
 
 IMAGE = photo(40, 40, 3, "uint8")
 MASK = np.linspace(0, 255, 1600).reshape(40, 40).astype(np.uint8)

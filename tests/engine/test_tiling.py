@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from dnid.engine.tiling import Box, Grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from dnid.engine.tiling import Box, Grid
 
 grids = st.builds(
     Grid,

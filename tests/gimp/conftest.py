@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.gimp.real_gimp import RealGimp, why_not
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-
 from tests.gimp.real_gimp import DNID, RealGimp, wait_for
 
 pytestmark = pytest.mark.gimp

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tests.gimp.real_gimp import RealGimp
 
 pytestmark = pytest.mark.gimp

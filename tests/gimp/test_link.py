@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from dni_gimp.link import (
     Frame,
     Link,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tests.gimp.real_gimp import RealGimp, wait_for
 
 pytestmark = pytest.mark.gimp

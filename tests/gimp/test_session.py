@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from dni_gimp.link import Link, LinkError
 from dni_gimp.session import Layout, Source, denoise_recipe, describe, restore
 

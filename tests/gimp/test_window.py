@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
 from tests.gimp.real_gimp import DNID, RealGimp, Screen, wait_for
 
 pytestmark = pytest.mark.gimp

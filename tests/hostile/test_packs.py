@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
+from tests.small import State, random_state, write_pack
+from torch import Tensor
+
 from dnid.errors import PackDamaged
 from dnid.packs import store
 from dnid.packs.store import open_pack
-from safetensors.torch import save
-from torch import Tensor
-
-from tests.small import State, random_state, write_pack
 
 KEY = "encoder.0.0.conv1.weight"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from tests.small import photo
+
 from dnid import picture
 from dnid.errors import BadImage
-from PIL import Image
-
-from tests.small import photo
 
 
 def png_of_size(width: int, height: int) -> bytes:

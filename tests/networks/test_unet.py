@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from tests.small import FULL_HALO, OPTIONS
+
 from dnid.errors import PackDamaged
 from dnid.networks import build
 from dnid.networks.unet import UNet, zero_last_layer
-
-from tests.small import FULL_HALO, OPTIONS
 
 
 def test_the_key_layout_is_fixed() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from dnid.errors import PackDamaged
 from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, Manifest, parse
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.small import ANCHORS, random_anchors, write_pack
+
 from dnid.errors import PackDamaged, PackNotFound
 from dnid.packs.store import PackStore, default_folders, open_pack
-
-from tests.small import ANCHORS, random_anchors, write_pack
 
 
 def test_anchors_are_read_bit_for_bit(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.service.processes import BridgeProcess, RawClient, daemon_command, eventually
+
 from dnid.errors import DaemonUnavailable
 from dnid.service import connection
 from dnid.service.client import Client
-
-from tests.service.processes import BridgeProcess, RawClient, daemon_command, eventually
 
 
 @pytest.fixture(autouse=True)

@@ -6,21 +6,16 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from dnid.engine.result import PackUsed, Progress, Restored
 from dnid.errors import Cancelled, DniError, NotFinite, PackDamaged
-from dnid.recipe import Recipe
+from dnid.recipe import Execution, Recipe
 from dnid.service import messages
 from dnid.service.server import serve
-
-
-@dataclass(frozen=True)
-class PackUsed:
-    id: str
-    sha256: str
 
 
 class FakeEngine:
@@ -37,12 +32,12 @@ class FakeEngine:
         recipe: Recipe,
         mask: np.ndarray | None = None,
         *,
-        device: str,
-        progress: Callable[[Any], None],
+        how: Execution,
+        progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
-    ) -> SimpleNamespace:
+    ) -> Restored:
         for done in range(3):
-            progress(SimpleNamespace(state="running", done=done, total=2))
+            progress(Progress("running", done, 2))
         match recipe.stages[0].pack:
             case "endless":
                 _tick(progress, cancelled)
@@ -54,18 +49,18 @@ class FakeEngine:
                 os._exit(1)
             case "explosive":
                 raise NotFinite("The picture burst.")
-        return SimpleNamespace(
+        return Restored(
             pixels=_invert(image, mask),
-            device=device,
+            device=how.device,
             format="float32",
             seconds=0.5,
             packs=(PackUsed("fake", "00"),),
         )
 
 
-def _tick(progress: Callable[[Any], None], cancelled: Callable[[], bool]) -> None:
+def _tick(progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
     while not cancelled():
-        progress(SimpleNamespace(state="running", done=1, total=2))
+        progress(Progress("running", 1, 2))
         threading.Event().wait(0.01)
     raise Cancelled("The job was cancelled.")
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import zmq
+
 from dnid.recipe import Recipe, Stage
 from dnid.service import connection
 

@@ -8,10 +8,10 @@ import struct
 from collections.abc import Callable
 
 import pytest
+from tests.service.processes import PATIENCE, BridgeProcess, eventually, restore_header
+
 from dnid.service import connection
 from dnid.service.client import Client, daemon_status
-
-from tests.service.processes import PATIENCE, BridgeProcess, eventually, restore_header
 
 Bridge = Callable[..., BridgeProcess]
 STATUS = {"v": 1, "kind": "status", "id": "s"}

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from dnid.errors import AlreadyRunning, DaemonDied, DaemonUnavailable
 from dnid.service import connection
 from dnid.service.channel import Channel, ask

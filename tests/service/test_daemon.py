@@ -14,6 +14,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zmq
+from tests.service.processes import (
+    PATIENCE,
+    RawClient,
+    daemon_command,
+    eventually,
+    picture,
+    recipe,
+    restore_header,
+)
+from zmq.utils.monitor import recv_monitor_message
+
+from dnid.engine.result import PackUsed, Progress
 from dnid.errors import (
     BadImage,
     BadVersion,
@@ -24,20 +36,9 @@ from dnid.errors import (
     NotFinite,
     PackDamaged,
 )
+from dnid.recipe import Execution
 from dnid.service import connection
-from dnid.service.client import Client, PackUsed, daemon_status, stop_daemon
-from dnid.service.messages import Progress
-from zmq.utils.monitor import recv_monitor_message
-
-from tests.service.processes import (
-    PATIENCE,
-    RawClient,
-    daemon_command,
-    eventually,
-    picture,
-    recipe,
-    restore_header,
-)
+from dnid.service.client import Client, daemon_status, stop_daemon
 
 Daemon = Callable[..., "subprocess.Popen[str]"]
 Connect = Callable[..., Client]
@@ -56,7 +57,7 @@ def test_pixels_arrive_and_return(
     daemon()
     image = picture(301, 203, channels, dtype)
     told: list[Progress] = []
-    result = client().restore(image, recipe(), device="cpu", progress=told.append)
+    result = client().restore(image, recipe(), how=Execution("cpu"), progress=told.append)
     full = 1 if dtype == "float32" else np.iinfo(dtype).max
     assert result.pixels.tobytes() == (image.dtype.type(full) - image).tobytes()
     assert (result.pixels.shape, result.pixels.dtype) == (image.shape, image.dtype)

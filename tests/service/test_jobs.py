@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.service.processes import PATIENCE, recipe
+
 from dnid.errors import BadMessage, Busy, Cancelled
+from dnid.recipe import Execution
 from dnid.service import jobs
 from dnid.service.jobs import Advanced, Finished, Job, JobQueue, Loaded, LoadFailed, Worker
 
-from tests.service.processes import PATIENCE, recipe
-
 
 def job(name: str, client: bytes = b"a", size: int = 1) -> Job:
-    return Job(client, name, recipe(), np.empty((size, 1, 1), np.uint8), None)
+    return Job(client, name, recipe(), np.empty((size, 1, 1), np.uint8), None, Execution())
 
 
 def test_order() -> None:

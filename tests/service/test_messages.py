@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dnid.errors import BadImage, BadMask, BadMessage, BadRecipe, BadVersion, Cancelled, DniError
-from dnid.recipe import Recipe, Stage
-from dnid.service import messages
-from dnid.service.messages import Cancel, Hello, Picture, Progress, Restore, Shutdown
-
 from tests.service.processes import restore_header
+
+from dnid.engine.result import Progress
+from dnid.errors import BadImage, BadMask, BadMessage, BadRecipe, BadVersion, Cancelled, DniError
+from dnid.recipe import Execution, Recipe, Stage
+from dnid.service import messages
+from dnid.service.messages import Cancel, Hello, Picture, Restore, Shutdown
 
 GRAY = {"height": 2, "width": 3, "channels": 1, "dtype": "u8"}
 
 
 def test_restore() -> None:
     """A restore is read whole; keys that are not known are ignored."""
-    header = restore_header("7", mask=GRAY, device="cpu", colour="blue")
+    header = restore_header("7", mask=GRAY, device="cpu", exact_tiles=True, colour="blue")
     wanted = Recipe((Stage("denoise", 1.0),))
     image = Picture(2, 3, 1, "u8")
-    assert messages.parse_request(header) == Restore("7", wanted, image, image, "cpu")
+    assert messages.parse_request(header) == Restore(
+        "7", wanted, image, image, Execution("cpu", exact_tiles=True)
+    )
 
 
 def test_other_requests() -> None:

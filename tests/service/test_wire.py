@@ -12,13 +12,13 @@ import msgpack
 import numpy as np
 import pytest
 import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.service.processes import picture, restore_header
+
 from dnid.errors import BadImage, BadMessage, DniError
 from dnid.service import frames, messages, wire
 from dnid.service.messages import Picture
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from tests.service.processes import picture, restore_header
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

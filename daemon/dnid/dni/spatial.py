@@ -102,6 +102,8 @@ class _MixedLayer(nn.Module):
         self.states = states
 
     def forward(self, x: Tensor) -> Tensor:
+        if getattr(self.layer, "running_mean", None) is not None:
+            return self._normalise(x)
         outputs: list[Tensor] = [functional_call(self.layer, s, (x,)) for s in self.states]
         shares = self.shares.at((outputs[0].shape[-2], outputs[0].shape[-1]))
         if len(outputs) == 2:
@@ -110,6 +112,18 @@ class _MixedLayer(nn.Module):
         for output, share in zip(outputs[1:], shares[1:], strict=True):
             mixed.addcmul_(output, share)
         return mixed
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        """γ(x − μ)/σ + β is not linear in its parameters: each of them is mixed by itself."""
+        shares = self.shares.at((x.shape[-2], x.shape[-1]))
+        mixed: dict[str, Tensor] = {
+            name: torch.stack([s[name].view(1, -1, 1, 1) for s in self.states]).mul(shares).sum(0)
+            for name, value in self.states[0].items()
+            if value.is_floating_point()
+        }
+        deviation = (mixed["running_var"] + float(self.layer.eps)).sqrt_()  # type: ignore[arg-type]
+        y = (x - mixed["running_mean"]).div_(deviation)
+        return y.mul_(mixed["weight"]).add_(mixed["bias"]) if "weight" in mixed else y
 
 
 def _layers_with_weights(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:

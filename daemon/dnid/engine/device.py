@@ -43,13 +43,13 @@ class Choice:
 
 
 def find_device(wanted: str) -> torch.device:
-    """`auto`, `cpu` or `cuda`. Raises DeviceUnavailable for a GPU that is not there."""
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise DeviceUnavailable(f"Unknown device {wanted!r}; choose auto, cpu or cuda.")
+    """`auto`, `cpu` or `cuda`. Raises DeviceUnavailable for one that is not there."""
     has_gpu = torch.cuda.is_available()
-    if wanted == "cuda" and not has_gpu:
-        raise DeviceUnavailable("No CUDA device is available; choose auto or cpu.")
-    return torch.device("cuda" if has_gpu and wanted != "cpu" else "cpu")
+    if wanted == "cpu" or (wanted == "auto" and not has_gpu):
+        return torch.device("cpu")
+    if wanted in ("auto", "cuda") and has_gpu:
+        return torch.device("cuda")
+    raise DeviceUnavailable(f"There is no device {wanted!r} here; choose auto or cpu.")
 
 
 def choose_format(

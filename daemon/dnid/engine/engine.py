@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,42 +22,21 @@ from dnid.engine.pixels import (
     has_alpha,
     strength_tile,
 )
+from dnid.engine.result import PackUsed, Progress, Restored
 from dnid.engine.runner import PackRunner
 from dnid.engine.tiling import Box, Grid
 from dnid.errors import Cancelled, OutOfMemory
 from dnid.packs.store import PackStore
-from dnid.recipe import Recipe, Stage
+from dnid.recipe import Execution, Recipe, Stage
 
-TILE_PIXELS = 1 << 20
+TILE_PIXELS = 1 << 21
 """Pixels that a tile reads, halo included."""
 
 MASKED_TILE_PIXELS = 1 << 18
 """Smaller where a mask varies: more tiles lie wholly inside or outside of it."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    state: str
-    """"loading" (a pack is read, the device measured) or "running"."""
-    done: int = 0
-    total: int = 0
-    """Tiles, over all stages."""
-
-
-@dataclass(frozen=True)
-class PackUsed:
-    id: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Restored:
-    pixels: Image
-    """As the input: same size, channels and dtype."""
-    device: str
-    format: str
-    seconds: float
-    packs: tuple[PackUsed, ...]
+DEFAULT = Execution()
 
 
 def _ignore(_: Progress) -> None:
@@ -81,17 +60,14 @@ class Engine:
         recipe: Recipe,
         mask: Image | None = None,
         *,
-        device: str = "auto",
-        exact_tiles: bool = False,
+        how: Execution = DEFAULT,
         progress: Callable[[Progress], None] = _ignore,
         cancelled: Callable[[], bool] = _never,
     ) -> Restored:
         """Apply the recipe to `image`, H×W×C uint8, uint16 or float32 (see pixels.py).
 
         `mask` is H×W; with it each pixel has outside + (strength − outside) · m.
-        Strength 0 returns the input bit for bit. `device` is auto, cpu or cuda.
-        `exact_tiles` reads the network's whole receptive field around each tile
-        instead of the pack's halo, which leaves out what changes less than 0.25/255.
+        Strength 0 returns the input bit for bit.
         `progress` is called before each tile and at the end; `cancelled` is asked
         before each tile.
 
@@ -104,10 +80,10 @@ class Engine:
             check_mask(mask, image)
         stages = [stage for stage in recipe.in_order() if _has_effect(stage, mask)]
         progress(Progress("loading"))
-        where = find_device(device)
+        where = find_device(how.device)
         runners = [self._runner(stage, where) for stage in stages]
         work = [
-            _StageRun(runner, stage, image, mask, exact_tiles)
+            _StageRun(runner, stage, image, mask, how.exact_tiles)
             for runner, stage in zip(runners, stages, strict=True)
         ]
         counter = _Counter(sum(len(run.cores) for run in work), progress, cancelled)

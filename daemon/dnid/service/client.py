@@ -6,37 +6,22 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from dnid.engine.result import PackUsed, Progress, Restored
 from dnid.errors import DaemonDied, DaemonUnavailable
-from dnid.recipe import Recipe
+from dnid.recipe import Execution, Recipe
 from dnid.service import connection, frames
 from dnid.service.channel import DAEMON_COMMAND, Channel, Message, ask, checked, open_channel
-from dnid.service.messages import Header, Picture, Progress, answer
+from dnid.service.messages import Header, Picture, answer
 
 POLL_SECONDS = 0.05
 """How often `cancelled` is asked."""
 STOP_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class PackUsed:
-    id: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Restored:
-    pixels: np.ndarray
-    """H×W×C, dtype of the input; over the memory of the message."""
-    device: str
-    format: str
-    seconds: float
-    """In the engine."""
-    packs: tuple[PackUsed, ...]
+DEFAULT = Execution()
 
 
 class Client:
@@ -94,18 +79,18 @@ class Client:
         recipe: Recipe,
         mask: np.ndarray | None = None,
         *,
-        device: str = "auto",
+        how: Execution = DEFAULT,
         progress: Callable[[Progress], None] = lambda _: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Restored:
         """The picture after the recipe.
 
         `image` is H×W×C, `mask` H×W; uint8 (0..255), uint16 (0..65535) or float32 (0..1).
-        `device` is auto, cpu or cuda.
+        The result lies over the memory of the message.
         Raises what the engine raises, Cancelled, Busy, DaemonDied and BadMessage.
         """
         job = next(self._ids)
-        self._send_restore(job, image, recipe, mask, device)
+        self._send_restore(job, image, recipe, mask, how)
         asked = False
         while True:
             message = self._channel.receive(POLL_SECONDS)
@@ -118,7 +103,7 @@ class Client:
                 return restored
 
     def _send_restore(
-        self, job: str, image: np.ndarray, recipe: Recipe, mask: np.ndarray | None, device: str
+        self, job: str, image: np.ndarray, recipe: Recipe, mask: np.ndarray | None, how: Execution
     ) -> None:
         header = answer(
             "restore",
@@ -126,7 +111,7 @@ class Client:
             recipe=recipe.to_dict(),
             image=frames.describe(image).to_dict(),
             mask=None if mask is None else frames.describe(mask).to_dict(),
-            device=device,
+            **asdict(how),
         )
         pictures = [image] if mask is None else [image, mask]
         self._channel.send(header, [frames.to_frame(picture) for picture in pictures])

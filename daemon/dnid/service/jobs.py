@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dnid.engine.result import Progress, Restored
 from dnid.errors import BadMessage, Busy, DniError, InternalError, from_code
-from dnid.recipe import Recipe
-from dnid.service.messages import Progress
+from dnid.recipe import Execution, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from dnid.engine.engine import Engine, Restored
-    from dnid.engine.engine import Progress as EngineProgress
+    from dnid.engine.engine import Engine
 
 MAX_WAITING = 32
 MAX_WAITING_BYTES = 2**31
@@ -40,7 +39,7 @@ class Job:
     """H×W×C."""
     mask: np.ndarray | None
     """H×W."""
-    device: str = "auto"
+    how: Execution
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -165,7 +164,7 @@ class Worker:
                 job.image,
                 job.recipe,
                 job.mask,
-                device=job.device,
+                how=job.how,
                 progress=self._throttled(job),
                 cancelled=job.cancelled.is_set,
             )
@@ -173,16 +172,16 @@ class Worker:
             outcome = as_told(error)
         self._tell(Finished(job, outcome))
 
-    def _throttled(self, job: Job) -> Callable[[EngineProgress], None]:
+    def _throttled(self, job: Job) -> Callable[[Progress], None]:
         """Tells every change of state and every end; in between one in PROGRESS_SECONDS."""
         state, told = "", 0.0
 
-        def progress(now: EngineProgress) -> None:
+        def progress(now: Progress) -> None:
             nonlocal state, told
             due = time.monotonic() - told >= PROGRESS_SECONDS
             if due or now.state != state or now.done == now.total:
                 state, told = now.state, time.monotonic()
-                self._tell(Advanced(job, Progress(now.state, now.done, now.total)))
+                self._tell(Advanced(job, now))
 
         return progress
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from dnid.engine.result import Progress, Restored
 from dnid.errors import BadImage, BadMask, BadMessage, BadVersion, DniError
-from dnid.recipe import Recipe
-
-if TYPE_CHECKING:
-    from dnid.engine.engine import Restored
+from dnid.recipe import Execution, Recipe
 
 PROTOCOL = 1
 MAX_ID = 64
@@ -86,8 +84,7 @@ class Restore:
     recipe: Recipe
     image: Picture
     mask: Picture | None
-    device: str = "auto"
-    """`auto`, `cpu` or `cuda`; the engine checks it."""
+    how: Execution
 
 
 @dataclass(frozen=True)
@@ -103,19 +100,6 @@ class Shutdown:
 
 
 Request = Hello | ListPacks | AskStatus | Restore | Cancel | Shutdown
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a restore is."""
-
-    state: str
-    """`queued`, `loading` or `running`."""
-    done: int = 0
-    """Tiles."""
-    total: int = 0
-    ahead: int = 0
-    """Jobs before this one, while it is queued."""
 
 
 def request_id(header: Header) -> str:
@@ -187,8 +171,8 @@ def _parse_restore(header: Header, name: str) -> Restore:
     _check_size(image)
     if mask is not None and mask.shape != (image.height, image.width, 1):
         raise BadMask("The mask must have one channel and the size of the picture.")
-    device = _field(header, "device", str) if "device" in header else "auto"
-    return Restore(name, Recipe.from_dict(header.get("recipe")), image, mask, device)
+    how = Execution(**{key: header[key] for key in ("device", "exact_tiles") if key in header})
+    return Restore(name, Recipe.from_dict(header.get("recipe")), image, mask, how)
 
 
 def _check_size(image: Picture) -> None:

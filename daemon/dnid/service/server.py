@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import zmq
 
 from dnid import __version__
+from dnid.engine.result import Progress, Restored
 from dnid.errors import BadMessage, Cancelled, DniError
 from dnid.service import connection, frames, messages, wire
 from dnid.service.connection import Instance
@@ -30,10 +31,10 @@ from dnid.service.jobs import (
 )
 from dnid.service.log import log_file, start_log
 from dnid.service.mailbox import Mailbox
-from dnid.service.messages import Header, Progress, Request, answer, error_answer, progress_answer
+from dnid.service.messages import Header, Request, answer, error_answer, progress_answer
 
 if TYPE_CHECKING:
-    from dnid.engine.engine import Engine, Restored
+    from dnid.engine.engine import Engine
 
 IDLE_SECONDS = 900.0
 STOP_SECONDS = 10.0
@@ -211,7 +212,7 @@ class Server:
         self, client: bytes, request: messages.Restore, payload: Sequence[zmq.Frame]
     ) -> None:
         image, mask = frames.unpack(request.image, request.mask, payload)
-        job = Job(client, request.id, request.recipe, image, mask, request.device)
+        job = Job(client, request.id, request.recipe, image, mask, request.how)
         self.jobs.add(job)
         self._tell_place(job, ahead=len(self.jobs) - 1)
         self._load()

@@ -1,0 +1,41 @@
+"""What a restoration tells on its way, and what comes of it. Free of torch, for clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a restoration is."""
+
+    state: str
+    """`queued` (in the daemon), `loading` (a pack is read, the device measured) or `running`."""
+    done: int = 0
+    """Tiles, over all stages."""
+    total: int = 0
+    ahead: int = 0
+    """Jobs before this one, while it is queued."""
+
+
+@dataclass(frozen=True)
+class PackUsed:
+    id: str
+    sha256: str
+    """Of the pack's manifest, which holds the hashes of its anchors."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    pixels: NDArray[Any]
+    """H×W×C as the input: same size, channels and dtype."""
+    device: str
+    """`cpu`, `cuda:0`"""
+    format: str
+    """The networks' number format; empty when no stage had anything to do."""
+    seconds: float
+    """In the engine."""
+    packs: tuple[PackUsed, ...]
