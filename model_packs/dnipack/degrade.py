@@ -6,7 +6,7 @@ generator, and returns the degraded ones, unclipped and of the same shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,27 +22,29 @@ Degradation = Callable[[Tensor, torch.Generator], Tensor]
 class Noise:
     """White Gaussian noise in RGB, as in the paper's denoising experiments (§4.2)."""
 
-    sigma: float
-    """Standard deviation on the 0..255 scale."""
+    sigma: float | Sequence[float]
+    """Standard deviation on the 0..255 scale; [low, high]: one for each picture, evenly spread."""
 
     def __post_init__(self) -> None:
-        if type(self.sigma) not in (int, float) or not 0 <= self.sigma <= 255:
-            raise BadInput("The sigma of noise must be a number from 0 to 255.")
+        low, high = self._bounds()
+        if any(type(s) not in (int, float) for s in (low, high)) or not 0 <= low <= high <= 255:
+            raise BadInput("The sigma of noise must be a number from 0 to 255, or two that rise.")
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        low, high = self._bounds()
         noise = torch.randn(clean.shape, generator=generator)
-        return clean + noise.to(clean.device) * (self.sigma / 255)
+        sigma = low + (high - low) * torch.rand(len(clean), 1, 1, 1, generator=generator)
+        return clean + (noise * (sigma / 255)).to(clean.device)
+
+    def _bounds(self) -> tuple[float, float]:
+        if not isinstance(self.sigma, Sequence):
+            return self.sigma, self.sigma
+        if len(self.sigma) != 2:
+            raise BadInput("The sigma of noise is one number, or the lowest and the highest.")
+        return self.sigma[0], self.sigma[1]
 
 
-@dataclass(frozen=True)
-class Nothing:
-    """The picture itself: what an identity anchor is trained on."""
-
-    def __call__(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        return clean
-
-
-DEGRADATIONS: dict[str, Callable[..., Degradation]] = {"noise": Noise, "none": Nothing}
+DEGRADATIONS: dict[str, Callable[..., Degradation]] = {"noise": Noise}
 
 
 def degradation(table: Mapping[str, Any]) -> Degradation:

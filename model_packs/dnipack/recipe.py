@@ -31,11 +31,16 @@ class AnchorPlan:
     """Peak of the cosine."""
     parent: str | None = None
     """The anchor to start from; None for the ancestor, trained from scratch."""
+    target: str = "clean"
+    """`clean`: undo the degradation. `input`: give back what comes in, as an identity
+    anchor must for degraded pictures too, or the slider would jump at its lower end."""
     about: str = ""
     """One line for the manifest."""
 
     def __post_init__(self) -> None:
         degradation(self.degradation)
+        if self.target not in ("clean", "input"):
+            raise BadInput(f"Anchor {self.name}: target is `clean` or `input`.")
         if not _is_count(self.steps) or not 0 < self.learning_rate < 1:
             raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
 
@@ -126,6 +131,8 @@ class TrainingRecipe:
         """Changes with all that changes this anchor's weights: tells stale checkpoints."""
         parent = self.fingerprint(self.anchor(anchor.parent)) if anchor.parent else ""
         plan = {key: value for key, value in asdict(anchor).items() if key != "about"}
+        if anchor.target == "clean":  # a later option, which leaves older weights valid
+            del plan["target"]
         shared = (dict(self.network), self.validation, self.batch, self.crop, self.seed)
         text = json.dumps([plan, shared, parent], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -108,8 +108,10 @@ class _Run:
         clean = sampler.batch(self.recipe.batch, rng).to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * _schedule(self.step, self.plan.steps)
+        degraded = self.degrade(clean, generator)
+        target = degraded if self.plan.target == "input" else clean
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = (self.network(self.degrade(clean, generator)) - clean).abs().mean()
+            loss = (self.network(degraded) - target).abs().mean()
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -127,8 +129,8 @@ class _Run:
         state = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.network.load_state_dict(self.average)
         errors = [
-            float((self.network(degraded.to(self.device)).cpu() - clean).square().mean())
-            for clean, degraded in batches
+            float((self.network(degraded.to(self.device)).cpu() - target).square().mean())
+            for target, degraded in batches
         ]
         self.network.load_state_dict(state)
         return float(np.mean([-10 * math.log10(max(error, 1e-12)) for error in errors]))
@@ -201,12 +203,13 @@ def _schedule(step: int, steps: int) -> float:
 def _validation_batches(
     recipe: TrainingRecipe, plan: AnchorPlan, photos: Sequence[Photo]
 ) -> list[tuple[Tensor, Tensor]]:
-    """(clean, degraded) middle crops, the same at every validation."""
+    """(target, degraded) middle crops, the same at every validation."""
     generator = torch.Generator().manual_seed(recipe.seed)
     degrade = degradation(plan.degradation)
     batches = []
     for photo in photos:
         top, left = (max(0, (length - _VALIDATION_CROP) // 2) for length in photo.shape[:2])
         clean = to_tensor(photo[top : top + _VALIDATION_CROP, left : left + _VALIDATION_CROP])
-        batches.append((clean, degrade(clean, generator)))
+        degraded = degrade(clean, generator)
+        batches.append((degraded if plan.target == "input" else clean, degraded))
     return batches

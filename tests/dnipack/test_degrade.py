@@ -33,9 +33,13 @@ def test_the_generator_decides() -> None:
     assert not torch.equal(noise(CLEAN, seeded(1)), noise(CLEAN, seeded(2)))
 
 
-def test_nothing_is_nothing() -> None:
-    """An identity anchor is trained on the picture itself."""
-    assert torch.equal(degradation({"kind": "none"})(CLEAN, seeded(0)), CLEAN)
+def test_a_range_gives_each_picture_its_own_sigma() -> None:
+    """Two bounds: every picture of a batch has one σ between them, not the same."""
+    noise = degradation({"kind": "noise", "sigma": [10, 50]})
+    sigmas = (noise(CLEAN, seeded(0)) - CLEAN).std(dim=(1, 2, 3)) * 255
+    assert (sigmas > 9.5).all()
+    assert (sigmas < 50.5).all()
+    assert (sigmas[0] - sigmas[1]).abs() > 1
 
 
 @pytest.mark.parametrize(
