@@ -31,11 +31,11 @@ class AnchorPlan:
     """Peak of the cosine."""
     parent: str | None = None
     """The anchor to start from; None for the ancestor, trained from scratch."""
+    about: str = ""
+    """One line for the manifest."""
     target: str = "clean"
     """`clean`: undo the degradation. `input`: give back what comes in, as an identity
     anchor must for degraded pictures too, or the slider would jump at its lower end."""
-    about: str = ""
-    """One line for the manifest."""
 
     def __post_init__(self) -> None:
         degradation(self.degradation)

@@ -91,7 +91,9 @@ def test_the_fingerprint_follows_what_changes_the_weights() -> None:
         replace(small, validation=()),
         replace(small, network=dict(small.network) | {"blocks": [1, 2]}),
         replace(small, anchors=(replace(first, steps=6), second)),
-        replace(small, anchors=(replace(first, degradation={"kind": "none"}), second)),
+        replace(
+            small, anchors=(replace(first, degradation={"kind": "noise", "sigma": [0, 9]}), second)
+        ),
     ]
     prints = {other.fingerprint(other.anchors[1]) for other in [small, *changed]}
     assert len(prints) == 1 + len(changed)

@@ -157,3 +157,15 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (folder / "b.png").write_bytes(data[: len(data) // 2])
     with pytest.raises(BadInput, match=r"Cannot read .*b\.png"):
         load_pool(folder, ())
+
+
+def test_an_identity_anchor_gives_noise_back(tmp_path: Path) -> None:
+    """Trained on its own input, a network leaves noise alone that its parent takes away."""
+    denoiser = AnchorPlan("n10", {"kind": "noise", "sigma": 30}, 150, 0.01)
+    noise = {"kind": "noise", "sigma": [0, 60]}
+    identity = AnchorPlan("n30", noise, 150, 0.01, "n10", target="input")
+    small = recipe(anchors=(denoiser, identity), crop=32)
+    told: dict[str, float] = {}
+    trained(small, tmp_path / "work", lambda m: told.update({m.anchor: m.psnr or 0.0}))
+    assert told["n30"] > 33.0  # against its input; noise of σ 30 alone would be 18.6 dB away
+    assert told["n10"] < 30.0  # against the clean photo

@@ -136,7 +136,7 @@ def test_exact_tiles_take_the_networks_own_halo(tmp_path: Path) -> None:
     image = photo(40, 40, 3, "float32")
     whole = engine.restore(image, denoise(1.0)).pixels
     with tiles_of(1000):
-        tiled = engine.restore(image, denoise(1.0), exact_tiles=True).pixels
+        tiled = engine.restore(image, denoise(1.0), how=Execution(exact_tiles=True)).pixels
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-5)
 
 

@@ -382,7 +382,7 @@ def test_a_picture_too_large_is_not_sent(daemon: Daemon, client: Connect) -> Non
 
 def test_the_client_needs_no_torch() -> None:
     """Neither the client nor the server loads torch; the bridge does without numpy, too."""
-    script = "import sys, {}; print({{'torch', 'numpy', 'dnid.engine'}} & set(sys.modules))"
+    script = "import sys, {}; print({{'torch', 'numpy', 'dnid.engine.engine'}} & set(sys.modules))"
     for module, loaded in (("client", "{'numpy'}"), ("server", "{'numpy'}"), ("bridge", "set()")):
         command = [sys.executable, "-c", script.format(f"dnid.service.{module}")]
         result = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -1,11 +1,12 @@
-"""What a restoration tells on its way, and what comes of it. Free of torch, for clients."""
+"""What a restoration tells on its way, and what comes of it. Needs neither torch nor numpy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

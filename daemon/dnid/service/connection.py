@@ -15,6 +15,7 @@ import re
 import stat
 import sys
 import time
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,18 @@ class Connection:
     log: str
 
 
+def _default_folder() -> Path:
+    try:
+        with warnings.catch_warnings(action="error"):
+            return platformdirs.user_runtime_path("dnid", appauthor=False)
+    except Warning:  # the system gives this user none, and /tmp is everybody's
+        return platformdirs.user_state_path("dnid", appauthor=False) / "run"
+
+
 def runtime_folder() -> Path:
     """The user's own, made where there is none. Raises DaemonUnavailable when others reach it."""
     override = os.environ.get("DNID_RUNTIME_DIR")
-    folder = Path(override or platformdirs.user_runtime_path("dnid", appauthor=False)).absolute()
+    folder = Path(override).absolute() if override else _default_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sys.platform != "win32":
