@@ -7,7 +7,6 @@ rounds: the least disturbed ones.
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -101,7 +100,11 @@ def in_turn(rounds: int, *actions: Callable[[], object]) -> list[float]:
 
 
 def _memory(report: Report, engine: Engine, recipe: Recipe, sizes: Sizes) -> None:
-    """First, since a process's peak never falls."""
+    """First, since a process's peak never falls. Left out where the system does not tell it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
     engine.restore(make_photo(*sizes.large), recipe)
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     report.add("peak_rss_24mp_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)

@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print it as JSON")
     status.set_defaults(run=_status)
     _add_serve(commands)
+    _add_bench(commands)
     stop = commands.add_parser("stop", help="end the daemon")
     stop.set_defaults(run=_stop)
     bridge = commands.add_parser(
@@ -124,6 +125,19 @@ def _add_serve(commands: Any) -> None:  # noqa: ANN401
     serve.add_argument("--on-demand", action="store_true", help="end after --idle without work")
     serve.add_argument("--idle", type=float, default=900.0, metavar="SECONDS", help="(default 900)")
     serve.set_defaults(run=_serve)
+
+
+def _add_bench(commands: Any) -> None:  # noqa: ANN401
+    bench = commands.add_parser(
+        "bench",
+        help="measure the engine on this machine",
+        description="Measure what the engine costs beyond the bare network, and the same network "
+        "in other runtimes (installed by `pip install dnid[bench]`), as ratios of things timed in "
+        "turn. Let nothing else run meanwhile.",
+    )
+    bench.add_argument("--quick", action="store_true", help="small pictures, for a first look")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    bench.set_defaults(run=_bench)
 
 
 def _strength(text: str) -> float:
@@ -315,6 +329,23 @@ def _serve(options: argparse.Namespace) -> int:
     from dnid.service.server import serve
 
     return serve(_engine, options.on_demand, options.idle)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from dnid.bench import FULL, QUICK, bench
+    from dnid.engine.memory import keep_freed_blocks
+    from dnid.packs.store import PackStore, default_folders
+
+    keep_freed_blocks()
+    sizes = QUICK if options.quick else FULL
+    figures = bench(
+        PackStore(default_folders()), sizes, lambda step: print(f"… {step}", file=sys.stderr)
+    )
+    text = json.dumps(figures, indent=2)
+    if options.json:
+        options.json.write_text(text + "\n")
+    print(text)
+    return 0
 
 
 def _stop(_: argparse.Namespace) -> int:

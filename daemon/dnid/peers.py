@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def _as_onnx(network: nn.Module) -> bytes:
     import onnx  # noqa: F401 - the exporter needs it; without it, say so at once
 
     axes = {"x": {2: "height", 3: "width"}, "y": {2: "height", 3: "width"}}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the exporter that needs no more
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
             network, (torch.rand(1, 3, 64, 64),), path, input_names=["x"], output_names=["y"],
