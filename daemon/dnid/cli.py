@@ -238,12 +238,17 @@ def _targets(
 
     place = Path(output)
     if len(inputs) > 1 or place.is_dir() or output.endswith(("/", "\\")):
+        if len(inputs) > 1 and place.suffix.lower() in picture.SUFFIXES and not place.is_dir():
+            raise BadInput(f"For several pictures -o names a folder; {output} looks like a file.")
         kind = kind or "png"
         targets = [(path, place / f"{path.stem}.{_ENDINGS[kind]}", kind) for path in inputs]
     else:
         if not place.parent.is_dir():
             raise BadInput(f"There is no folder {place.parent}.")
-        targets = [(inputs[0], place, kind or picture.format_of(place))]
+        named = picture.format_of(place)
+        if kind not in (None, named):
+            raise BadInput(f"{place.name} is the name of a {named.upper()}, not of a {kind}.")
+        targets = [(inputs[0], place, named)]
     _check_targets(targets, mask)
     return targets
 

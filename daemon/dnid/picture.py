@@ -26,7 +26,7 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     "jpeg": ("jpegsave", {"Q": 95, "subsample_mode": "off", "optimize_coding": True}),
     "webp": ("webpsave", {"Q": 95}),
 }
-_SUFFIXES = {
+SUFFIXES = {
     ".png": "png", ".tif": "tiff", ".tiff": "tiff",
     ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp",
 }  # fmt: skip
@@ -47,6 +47,8 @@ class Picture:
 
 def read(path: Path) -> Picture:
     """Raises BadImage for a file that is missing, damaged, too large or not gray or RGB."""
+    if path.is_dir():
+        raise BadImage("This is a folder; name the pictures in it.")
     if not path.is_file():
         raise BadImage("There is no such file.")
     try:
@@ -75,9 +77,9 @@ def read_mask(path: Path) -> NDArray[Any]:
 
 def format_of(path: Path) -> str:
     """The format that a file name asks for. Raises BadImage for an ending that is not known."""
-    kind = _SUFFIXES.get(path.suffix.lower())
+    kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise BadImage(f"Cannot write {path.name}: use {', '.join(sorted(_SUFFIXES))}.")
+        raise BadImage(f"Cannot write {path.name}: use {', '.join(sorted(SUFFIXES))}.")
     return kind
 
 

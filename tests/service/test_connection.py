@@ -88,6 +88,18 @@ def test_a_dead_daemons_file_means_nothing(runtime: Path) -> None:
     assert not (runtime / "connection.json").exists()
 
 
+def test_without_a_runtime_folder_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder is the same at every look, below the user's home and not in everybody's /tmp."""
+    for name in ("DNID_RUNTIME_DIR", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    looks = [connection.runtime_folder() for _ in range(3)]
+    assert looks == [tmp_path / "state" / "dnid" / "run"] * 3
+
+
 def test_one_instance(runtime: Path) -> None:
     """While one daemon serves, no other can be claimed."""
     instance = Instance.claim(connection.runtime_folder())
@@ -113,7 +125,7 @@ def test_files_that_are_not_trusted(change: dict[str, object]) -> None:
     instance.publish(SOME)
     table = dataclasses.asdict(SOME) | change
     (instance.folder / "connection.json").write_text(json.dumps(table))
-    with pytest.raises(DaemonUnavailable, match="Delete it"):
+    with pytest.raises(DaemonUnavailable, match=f"end the daemon, process {os.getpid()}"):
         connection.find()
     instance.release()
 

@@ -15,7 +15,6 @@ import re
 import stat
 import sys
 import time
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,11 +52,11 @@ class Connection:
 
 
 def _default_folder() -> Path:
-    try:
-        with warnings.catch_warnings(action="error"):
-            return platformdirs.user_runtime_path("dnid", appauthor=False)
-    except Warning:  # the system gives this user none, and /tmp is everybody's
-        return platformdirs.user_state_path("dnid", appauthor=False) / "run"
+    if sys.platform == "linux" and not os.environ.get("XDG_RUNTIME_DIR"):
+        system = f"/run/user/{os.getuid()}"
+        if not os.access(system, os.W_OK):  # none for this user, and /tmp is everybody's
+            return platformdirs.user_state_path("dnid", appauthor=False) / "run"
+    return platformdirs.user_runtime_path("dnid", appauthor=False)
 
 
 def runtime_folder() -> Path:
@@ -89,14 +88,19 @@ def find() -> Connection | None:
     folder = runtime_folder()
     path = folder / "connection.json"
     try:
-        text = _read_private(path)
-        if _lock_is_free(folder):  # a dead daemon's file
+        if _lock_is_free(folder):  # what lies there is a dead daemon's
             return None
-        return _parse(text)
+        return _parse(_read_private(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise DaemonUnavailable(f"{path} cannot be used: {error}. Delete it.") from error
+        raise DaemonUnavailable(
+            f"{path} cannot be used ({error}): end the daemon, process {_holder(folder)}."
+        ) from error
+
+
+def _holder(folder: Path) -> str:
+    return (folder / "lock").read_text("utf-8").strip() or "unknown"
 
 
 def is_running() -> bool:
@@ -124,6 +128,8 @@ class Instance:
                 os.close(lock)
                 raise AlreadyRunning("A daemon runs already; `dnid stop` ends it.")
             time.sleep(0.02)
+        os.truncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())  # for who cannot read the connection file
         instance = cls(folder, lock)
         instance.withdraw()
         return instance

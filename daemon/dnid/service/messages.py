@@ -170,7 +170,10 @@ def _parse_restore(header: Header, name: str) -> Restore:
     mask = None if header.get("mask") is None else Picture.from_dict(header["mask"])
     _check_size(image)
     if mask is not None and mask.shape != (image.height, image.width, 1):
-        raise BadMask("The mask must have one channel and the size of the picture.")
+        raise BadMask(
+            f"The mask must be gray and {image.width} × {image.height} pixels like the picture, "
+            f"not {mask.width} × {mask.height}."
+        )
     how = Execution(**{key: header[key] for key in ("device", "exact_tiles") if key in header})
     return Restore(name, Recipe.from_dict(header.get("recipe")), image, mask, how)
 
