@@ -49,7 +49,7 @@ def lab(path: Path) -> None:
     ("make", "said"),
     [
         (lambda path: None, "There is no such file"),
-        (lambda path: path.mkdir(), "There is no such file"),
+        (lambda path: path.mkdir(), "This is a folder"),
         (lambda path: path.write_bytes(b""), "cannot be read as a picture"),
         (lambda path: path.write_text("Dear diary"), "cannot be read as a picture"),
         (lambda path: path.write_bytes(bytes(range(256)) * 40), "cannot be read as a picture"),
