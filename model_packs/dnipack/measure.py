@@ -35,10 +35,6 @@ class LevelResult:
         """(position, PSNR)"""
         return max(zip(self.positions, self.psnr, strict=True), key=lambda pair: pair[1])
 
-    def at(self, position: float) -> float:
-        """PSNR at one of the positions."""
-        return self.psnr[self.positions.index(position)]
-
 
 def measure(
     runner: PackRunner,

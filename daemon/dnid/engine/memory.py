@@ -23,15 +23,9 @@ def keep_freed_blocks() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def give_back_freed_blocks() -> None:
-    """After a job: return what is kept to the system."""
-    if sys.platform == "linux" and (libc := _glibc()) is not None:
-        libc.malloc_trim(0)
-
-
 def _glibc() -> ctypes.CDLL | None:
     try:
         libc = ctypes.CDLL(None)
     except OSError:
         return None
-    return libc if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None
+    return libc if hasattr(libc, "mallopt") else None
