@@ -83,7 +83,7 @@ def _numbers(text: str) -> list[float]:
 
 def _train(options: argparse.Namespace) -> int:
     recipe = load_recipe(options.recipe)
-    work = options.work or platformdirs.user_cache_path("dnid") / "train" / recipe.id
+    work = options.work or platformdirs.user_cache_path("dnid") / "train"
     work.mkdir(parents=True, exist_ok=True)
     training, validation = load_pool(options.data, recipe.validation)
     if options.only is not None and options.only not in (plan.name for plan in recipe.anchors):
@@ -92,7 +92,9 @@ def _train(options: argparse.Namespace) -> int:
     anchors: dict[str, State] = {}
     for plan in plans:
         with _ProgressBar(recipe, plan.name) as bar:
-            anchors[plan.name] = train_anchor(recipe, plan, training, validation, work, bar.show)
+            state = train_anchor(recipe, plan, training, validation, work, bar.show)
+        if plan in recipe.shipped:
+            anchors[plan.name] = state
     if options.only is None:
         output = options.output or options.recipe.parent.parent / "packs" / recipe.id
         manifest = build_pack(recipe, anchors, validation, output)

@@ -15,8 +15,10 @@ from torch import nn
 
 from dnid.errors import BadInput, PackDamaged
 from dnid.networks import build
-from dnid.packs.manifest import Anchor, Manifest, parse
+from dnid.packs.manifest import Anchor, Manifest, is_id, parse
 from dnipack.degrade import degradation
+
+_LATER_OPTIONS = {"target": "clean", "loss": "l1", "batch": None, "crop": None}
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,25 @@ class AnchorPlan:
     target: str = "clean"
     """`clean`: undo the degradation. `input`: give back what comes in, as an identity
     anchor must for degraded pictures too, or the slider would jump at its lower end."""
+    loss: str = "l1"
+    """`l1`: mean absolute error, which trains steadily. `l2`: mean square error, which is
+    what PSNR measures; for the last fine-tune."""
+    batch: int | None = None
+    """Crops a step; None: the recipe's."""
+    crop: int | None = None
+    """Side of a training crop in pixels; None: the recipe's."""
 
     def __post_init__(self) -> None:
         degradation(self.degradation)
+        if not is_id(self.name):
+            raise BadInput(f"An anchor name {self.name!r} is not small letters, digits and dashes.")
         if self.target not in ("clean", "input"):
             raise BadInput(f"Anchor {self.name}: target is `clean` or `input`.")
+        if self.loss not in ("l1", "l2"):
+            raise BadInput(f"Anchor {self.name}: loss is `l1` or `l2`.")
+        for name in ("batch", "crop"):
+            if getattr(self, name) is not None and not _is_count(getattr(self, name)):
+                raise BadInput(f"Anchor {self.name}: {name} is a whole number of at least 1.")
         if not _is_count(self.steps) or not 0 < self.learning_rate < 1:
             raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
 
@@ -56,8 +72,10 @@ class TrainingRecipe:
     network: Mapping[str, Any]
     """`architecture` and its options."""
     anchors: tuple[AnchorPlan, ...]
+    """Parents before children."""
     path: tuple[str, ...]
-    """The order in which the slider travels through the anchors."""
+    """The order in which the slider travels through the anchors. An anchor that is not on
+    it is a stepping stone: trained, but no part of the pack."""
     validation: tuple[str, ...]
     """Photos kept aside, relative to the data folder."""
     batch: int = 16
@@ -68,6 +86,11 @@ class TrainingRecipe:
     """Strength → place on the path; empty: straight."""
 
     def __post_init__(self) -> None:
+        names = [anchor.name for anchor in self.anchors]
+        if len(set(names)) != len(names):
+            raise BadInput("Two anchors have the same name.")
+        if not self.path or not set(self.path) <= set(names):
+            raise BadInput("The path names an anchor that the recipe does not have, or none.")
         known: set[str] = set()
         for anchor in self.anchors:
             if anchor.parent is not None and anchor.parent not in known:
@@ -82,13 +105,13 @@ class TrainingRecipe:
         """What the engine would refuse is refused before hours of training, not after."""
         try:
             parse(
-                self.manifest({plan.name: "0" * 64 for plan in self.anchors}, 0).to_json().encode()
+                self.manifest({plan.name: "0" * 64 for plan in self.shipped}, 0).to_json().encode()
             )
             with torch.device("meta"):
                 network = self.build_network()
         except PackDamaged as error:
             raise BadInput(f"No pack can come of it: {error}") from error
-        if self.crop % int(network.multiple):  # type: ignore[arg-type]
+        if any(self.crop_of(plan) % int(network.multiple) for plan in self.anchors):  # type: ignore[arg-type]
             raise BadInput(f"crop must be a multiple of {network.multiple} for this network.")
 
     def build_network(self) -> nn.Module:
@@ -106,8 +129,8 @@ class TrainingRecipe:
             architecture=self._architecture,
             options=self._options,
             anchors=tuple(
-                Anchor(plan.name, hashes[plan.name], plan.parent, plan.about)
-                for plan in self.anchors
+                Anchor(plan.name, hashes[plan.name], self._shipped_parent(plan), plan.about)
+                for plan in self.shipped
             ),
             path=self.path,
             curve=self.curve or ((0.0, 0.0), (1.0, end)),
@@ -124,6 +147,24 @@ class TrainingRecipe:
     def _options(self) -> dict[str, Any]:
         return {key: value for key, value in self.network.items() if key != "architecture"}
 
+    @property
+    def shipped(self) -> tuple[AnchorPlan, ...]:
+        """The anchors that become part of the pack."""
+        return tuple(plan for plan in self.anchors if plan.name in self.path)
+
+    def _shipped_parent(self, plan: AnchorPlan) -> str | None:
+        """The nearest ancestor that is part of the pack."""
+        parent = plan.parent
+        while parent is not None and parent not in self.path:
+            parent = self.anchor(parent).parent
+        return parent
+
+    def batch_of(self, plan: AnchorPlan) -> int:
+        return plan.batch or self.batch
+
+    def crop_of(self, plan: AnchorPlan) -> int:
+        return plan.crop or self.crop
+
     def anchor(self, name: str) -> AnchorPlan:
         return next(anchor for anchor in self.anchors if anchor.name == name)
 
@@ -131,8 +172,9 @@ class TrainingRecipe:
         """Changes with all that changes this anchor's weights: tells stale checkpoints."""
         parent = self.fingerprint(self.anchor(anchor.parent)) if anchor.parent else ""
         plan = {key: value for key, value in asdict(anchor).items() if key != "about"}
-        if anchor.target == "clean":  # a later option, which leaves older weights valid
-            del plan["target"]
+        for later, default in _LATER_OPTIONS.items():  # older weights stay valid
+            if plan[later] == default:
+                del plan[later]
         shared = (dict(self.network), self.validation, self.batch, self.crop, self.seed)
         text = json.dumps([plan, shared, parent], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -19,6 +19,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dnid.errors import BadInput
 from dnid.networks import build
@@ -32,6 +33,8 @@ VALIDATE_EVERY = 500
 EMA_DECAY = 0.999
 WARMUP_STEPS = 200
 _VALIDATION_CROP = 256
+
+_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 State = dict[str, Tensor]
 
@@ -58,15 +61,16 @@ def train_anchor(
 ) -> State:
     """The anchor's weights (float32 on the CPU, the exponential mean of the last steps).
 
-    `work` keeps `<anchor>.checkpoint` while the run lasts and `<anchor>.safetensors`
-    when it is done; both carry the recipe's fingerprint, and a stale one is ignored.
+    `work` keeps a checkpoint while the run lasts and the weights when it is done, named
+    by the plan's fingerprint: a changed plan never meets stale weights, and recipes
+    whose first anchors are the same train them once.
     """
-    done = work / f"{plan.name}.safetensors"
     fingerprint = recipe.fingerprint(plan)
+    done = finished_file(work, plan, fingerprint)
     if (finished := _load_finished(done, fingerprint)) is not None:
         return finished
     run = _Run(recipe, plan, work, fingerprint)
-    sampler = CropSampler(training, recipe.crop)
+    sampler = CropSampler(training, recipe.crop_of(plan))
     probe = _validation_batches(recipe, plan, validation)
     psnr: float | None = None
     saved = time.monotonic()
@@ -90,7 +94,7 @@ class _Run:
         self, recipe: TrainingRecipe, plan: AnchorPlan, work: Path, fingerprint: str
     ) -> None:
         self.recipe, self.plan, self.fingerprint = recipe, plan, fingerprint
-        self.checkpoint = work / f"{plan.name}.checkpoint"
+        self.checkpoint = finished_file(work, plan, fingerprint).with_suffix(".checkpoint")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = _fresh_network(recipe)
         if plan.parent is not None:
@@ -105,15 +109,15 @@ class _Run:
     def advance(self, sampler: CropSampler) -> float:
         rng = np.random.default_rng((self.recipe.seed, self.step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        clean = sampler.batch(self.recipe.batch, rng).to(self.device)
+        clean = sampler.batch(self.recipe.batch_of(self.plan), rng).to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * _schedule(self.step, self.plan.steps)
         degraded = self.degrade(clean, generator)
         target = degraded if self.plan.target == "input" else clean
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = (self.network(degraded) - target).abs().mean()
+            loss: Tensor = _LOSSES[self.plan.loss](self.network(degraded).float(), target)
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.step += 1
         self._update_average()
@@ -162,6 +166,11 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
+def finished_file(work: Path, plan: AnchorPlan, fingerprint: str) -> Path:
+    """Where the weights lie when the anchor is trained."""
+    return work / f"{plan.name}-{fingerprint[:12]}.safetensors"
+
+
 def save_atomically(state: State, path: Path, fingerprint: str) -> None:
     partial = path.with_suffix(".partial")
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
@@ -170,7 +179,9 @@ def save_atomically(state: State, path: Path, fingerprint: str) -> None:
 
 
 def _parent_state(recipe: TrainingRecipe, name: str, work: Path) -> State:
-    state = _load_finished(work / f"{name}.safetensors", recipe.fingerprint(recipe.anchor(name)))
+    plan = recipe.anchor(name)
+    fingerprint = recipe.fingerprint(plan)
+    state = _load_finished(finished_file(work, plan, fingerprint), fingerprint)
     if state is None:
         raise BadInput(f"Anchor {name} must be trained first, by this recipe.")
     return state

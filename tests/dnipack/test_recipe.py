@@ -38,7 +38,7 @@ def test_the_shipped_recipes_are_sound(path: Path) -> None:
         ("batch = 2", "batch = 0", "batch must be a whole number"),
         ("batch = 2", "batch = 2.5", "batch must be a whole number"),
         ("crop = 16", "crop = 15", "crop must be a multiple of 2"),
-        ('path = ["n10", "n30"]', "path = []", "path must name anchors"),
+        ('path = ["n10", "n30"]', "path = []", "path names an anchor"),
         ('path = ["n10", "n30"]', 'path = ["n10", "n60"]', "path names an anchor"),
         ('path = ["n10", "n30"]', "path = 3", "is not a training recipe"),
         ('name = "n30"', 'name = "n10"', "same name"),
@@ -46,6 +46,9 @@ def test_the_shipped_recipes_are_sound(path: Path) -> None:
         ('parent = "n10"', 'parent = "n30"', "parent must stand before it"),
         ('parent = "n10"', 'parent = "n99"', "parent must stand before it"),
         ("steps = 5", "steps = 0", "steps ≥ 1"),
+        ("steps = 5", 'steps = 5\nloss = "l3"', "loss is `l1` or `l2`"),
+        ("steps = 5", "steps = 5\nbatch = 0", "batch is a whole number"),
+        ("steps = 5", "steps = 5\ncrop = 15", "crop must be a multiple of 2"),
         ("steps = 5", "steps = 1.5", "steps ≥ 1"),
         ("steps = 5", "stepps = 5", "stepps"),
         ("learning_rate = 0.001", "learning_rate = nan", "learning_rate < 1"),
@@ -91,9 +94,19 @@ def test_the_fingerprint_follows_what_changes_the_weights() -> None:
         replace(small, validation=()),
         replace(small, network=dict(small.network) | {"blocks": [1, 2]}),
         replace(small, anchors=(replace(first, steps=6), second)),
+        replace(small, anchors=(replace(first, loss="l2"), second)),
+        replace(small, anchors=(replace(first, crop=18), second)),
         replace(
             small, anchors=(replace(first, degradation={"kind": "noise", "sigma": [0, 9]}), second)
         ),
     ]
     prints = {other.fingerprint(other.anchors[1]) for other in [small, *changed]}
     assert len(prints) == 1 + len(changed)
+
+
+def test_a_stepping_stone_is_no_part_of_the_pack() -> None:
+    """An anchor that is not on the path is left out, and its child becomes the ancestor."""
+    small = recipe(path=("n30",))
+    assert [plan.name for plan in small.shipped] == ["n30"]
+    (anchor,) = small.manifest({"n30": "0" * 64}, 0).anchors
+    assert (anchor.name, anchor.parent) == ("n30", None)

@@ -19,7 +19,7 @@ from dnipack import train
 from dnipack.build import build_pack
 from dnipack.photos import load_pool
 from dnipack.recipe import AnchorPlan, TrainingRecipe
-from dnipack.train import Moment, State, train_anchor
+from dnipack.train import Moment, State, finished_file, train_anchor
 
 PHOTOS = [made_up_photo(0), made_up_photo(1)]
 
@@ -82,9 +82,26 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert_equal(trained(recipe(), tmp_path / "work", moments.append), first)
     assert moments == []
     assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [
-        "n10.safetensors",
-        "n30.safetensors",
+        finished_file(tmp_path, plan, recipe().fingerprint(plan)).name for plan in recipe().anchors
     ]
+
+
+def test_recipes_share_what_is_the_same(tmp_path: Path) -> None:
+    """Another recipe whose first anchor is the same one takes it as it is."""
+    trained(recipe(), tmp_path / "work")
+    first, second = recipe().anchors
+    other = recipe(id="other", anchors=(first, replace(second, steps=3)))
+    moments: list[Moment] = []
+    trained(other, tmp_path / "work", moments.append)
+    assert {moment.anchor for moment in moments} == {"n30"}
+
+
+def test_the_loss_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    """Absolute and square errors lead to other weights."""
+    first, second = recipe().anchors
+    squared = recipe(anchors=(first, replace(second, loss="l2")))
+    l1, l2 = trained(recipe(), tmp_path), trained(squared, tmp_path)
+    assert any(not torch.equal(l1["n30"][key], l2["n30"][key]) for key in l1["n30"])
 
 
 @pytest.mark.parametrize("finished", [True, False])

@@ -81,6 +81,11 @@ class Manifest:
         return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
 
 
+def is_id(text: str) -> bool:
+    """Whether it may name a pack or an anchor: it becomes a file's name."""
+    return bool(_ID.fullmatch(text))
+
+
 def parse(data: bytes) -> Manifest:
     """Read and check manifest.json. Raises PackDamaged, naming what does not fit."""
     if len(data) > MAX_MANIFEST_BYTES:
