@@ -1,0 +1,35 @@
+"""What a network is trained to undo, written as data: `{kind = "noise", sigma = 20}`.
+
+A degradation takes clean pictures, N×3×H×W float32 in 0..1, and a seeded
+generator, and returns the degraded ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dnid.errors import BadInput
+from dnipack.degrade.jpeg import Jpeg
+from dnipack.degrade.noise import Noise
+
+__all__ = ["DEGRADATIONS", "Degradation", "Jpeg", "Noise", "degradation"]
+
+Degradation = Callable[[Tensor, torch.Generator], Tensor]
+
+DEGRADATIONS: dict[str, Callable[..., Degradation]] = {"jpeg": Jpeg, "noise": Noise}
+
+
+def degradation(table: Mapping[str, Any]) -> Degradation:
+    """The degradation that a recipe's table describes. Raises BadInput for an unknown one."""
+    options = dict(table)
+    kind = options.pop("kind", None)
+    if kind not in DEGRADATIONS:
+        raise BadInput(f"Unknown degradation {kind!r}; known: {', '.join(sorted(DEGRADATIONS))}.")
+    try:
+        return DEGRADATIONS[kind](**options)
+    except TypeError as error:
+        raise BadInput(f"Degradation {kind!r}: {error}") from error
