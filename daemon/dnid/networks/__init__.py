@@ -8,9 +8,10 @@ from typing import Any
 from torch import nn
 
 from dnid.errors import PackDamaged
+from dnid.networks.srvgg import SRVGGNetCompact
 from dnid.networks.unet import UNet
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"unet": UNet}
+ARCHITECTURES: dict[str, type[nn.Module]] = {"srvgg": SRVGGNetCompact, "unet": UNet}
 
 
 def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:

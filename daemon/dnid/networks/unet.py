@@ -15,8 +15,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MAX_LEVELS, MAX_CHANNELS, MAX_BLOCKS, MAX_FOLD = 8, 2048, 64, 16
-"""Far beyond any network worth running; a bound on what a pack's options can ask for."""
+from dnid.networks.bounds import MAX_CHANNELS, check_each
+
+MAX_LEVELS, MAX_BLOCKS, MAX_FOLD = 8, 64, 16
 
 
 class ResidualBlock(nn.Module):
@@ -76,14 +77,9 @@ class UNet(nn.Module):
 def _check_options(channels: Sequence[int], blocks: Sequence[int], fold: int) -> None:
     if not 1 <= len(channels) <= MAX_LEVELS or len(blocks) != len(channels):
         raise ValueError(f"1 to {MAX_LEVELS} channels are needed, and as many blocks")
-    _check_each("channels", channels, 1, MAX_CHANNELS)
-    _check_each("blocks", blocks, 0, MAX_BLOCKS)
-    _check_each("fold", [fold], 1, MAX_FOLD)
-
-
-def _check_each(name: str, values: Sequence[int], low: int, high: int) -> None:
-    if not all(type(value) is int and low <= value <= high for value in values):
-        raise ValueError(f"{name}: integers from {low} to {high} are needed")
+    check_each("channels", channels, 1, MAX_CHANNELS)
+    check_each("blocks", blocks, 0, MAX_BLOCKS)
+    check_each("fold", [fold], 1, MAX_FOLD)
 
 
 def _residual_blocks(channels: int, count: int) -> nn.Sequential:
