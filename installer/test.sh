@@ -17,3 +17,11 @@ say "ruff";          "$VENV/bin/ruff" check .
 say "mypy";          "$VENV/bin/mypy"
 say "import-linter"; "$VENV/bin/lint-imports"
 say "pytest";        "$VENV/bin/python" -m pytest "$@"
+
+say "pytest with spandrel"
+if zoo="$(sh installer/zoo_environment.sh)"; then
+    PYTHONPATH=daemon:model_packs "$zoo/bin/python" -m pytest -p no:cacheprovider \
+        tests/networks/test_zoo.py
+else
+    say "SPANDREL IS NOT TESTED: its environment could not be built (the reason stands above)."
+fi

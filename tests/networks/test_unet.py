@@ -100,5 +100,7 @@ def test_absurd_options_are_refused(options: dict[str, Any]) -> None:
 
 def test_an_unknown_architecture_is_refused() -> None:
     """The error names the ones that are known."""
-    with pytest.raises(PackDamaged, match=r"'transformer'; this version knows: srvgg, unet\."):
+    with pytest.raises(
+        PackDamaged, match=r"'transformer'; this version knows: dncnn, srvgg, unet\."
+    ):
         build("transformer", {})

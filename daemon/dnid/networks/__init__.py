@@ -8,14 +8,25 @@ from typing import Any
 from torch import nn
 
 from dnid.errors import PackDamaged
+from dnid.networks import zoo
+from dnid.networks.dncnn import DnCNN
 from dnid.networks.srvgg import SRVGGNetCompact
 from dnid.networks.unet import UNet
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"srvgg": SRVGGNetCompact, "unet": UNet}
+ARCHITECTURES: dict[str, type[nn.Module]] = {
+    "dncnn": DnCNN,
+    "srvgg": SRVGGNetCompact,
+    "unet": UNet,
+}
 
 
 def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
-    """A network with fresh weights. Raises PackDamaged for a name or options that do not fit."""
+    """A network with fresh weights. Raises PackDamaged for a name or options that do not fit.
+
+    A name like `spandrel:SwinIR` is one of spandrel's, which the extra dnid[zoo] installs.
+    """
+    if architecture.startswith(zoo.PREFIX):
+        return zoo.build(architecture.removeprefix(zoo.PREFIX), options)
     kind = ARCHITECTURES.get(architecture)
     if kind is None:
         known = ", ".join(sorted(ARCHITECTURES))
