@@ -67,8 +67,8 @@ def test_16_bits_and_alpha_pass(dnid: CommandLine, tmp_path: Path) -> None:
 
 
 def test_strength_0_writes_the_input(dnid: CommandLine, tmp_path: Path) -> None:
-    """Without a strength every pixel comes back."""
-    assert dnid("apply", SAMPLE, "-o", tmp_path / "out.png").returncode == 0
+    """Every pixel comes back."""
+    assert dnid("apply", SAMPLE, "-o", tmp_path / "out.png", "--denoise", 0).returncode == 0
     assert np.array_equal(load(tmp_path / "out.png"), load(SAMPLE))
 
 
@@ -97,7 +97,8 @@ def test_a_folder_gets_every_picture(dnid: CommandLine, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert files(tmp_path / "deep" / "out").keys() == {"one.png", "two.png"}
     assert load(tmp_path / "deep" / "out" / "two.png").dtype == np.uint16
-    again = dnid("apply", one, two, "-o", tmp_path / "deep" / "out", "--format", "tiff")
+    folder = tmp_path / "deep" / "out"
+    again = dnid("apply", one, two, "-o", folder, "--format", "tiff", "--denoise", 0)
     assert again.returncode == 0, again.stderr
     assert files(tmp_path / "deep" / "out").keys() == {"one.png", "two.png", "one.tif", "two.tif"}
     assert np.array_equal(load(tmp_path / "deep" / "out" / "two.tif"), load(two))
@@ -105,7 +106,7 @@ def test_a_folder_gets_every_picture(dnid: CommandLine, tmp_path: Path) -> None:
 
 def test_a_trailing_slash_means_a_folder(dnid: CommandLine, tmp_path: Path) -> None:
     """Even for one picture, and when the folder is not there yet."""
-    run = dnid("apply", SAMPLE, "-o", f"{tmp_path}/new/")
+    run = dnid("apply", SAMPLE, "-o", f"{tmp_path}/new/", "--denoise", 0)
     assert run.returncode == 0, run.stderr
     assert files(tmp_path).keys() == {"new", "new/cat.png"}
 
@@ -132,7 +133,13 @@ def test_a_bad_picture_does_not_stop_the_others(dnid: CommandLine, tmp_path: Pat
         (["in.png", "-o", "out.png", "--denoise", "nan"], "'nan' is not a number from 0 to 1"),
         (["in.png", "-o", "out.png", "--denoise", "-0.1"], "'-0.1' is not a number"),
         (["in.png", "-o", "out.png", "--denoise", "strong"], "'strong' is not a number"),
+        (["in.png", "-o", "out.png", "--dejpeg", "2"], "'2' is not a number from 0 to 1"),
         (["in.png"], "-o/--output"),
+        (
+            ["in.png", "-o", "out.png", "--dejpeg-pack", "x"],
+            "--dejpeg-pack needs a strength as well: --dejpeg S.",
+        ),
+        (["in.png", "-o", "out.png", "--dejpeg", "1", "--dejpeg-pack", "x"], "no pack 'x'"),
         (["in.png", "-o", "out.png", "--format", "gif"], "invalid choice: 'gif'"),
         (["in.png", "-o", "out.gif"], "Cannot write out.gif: use .jpeg, .jpg, .png"),
         (["in.png", "-o", "none/out.png"], "There is no folder none."),
@@ -168,7 +175,7 @@ def test_what_cannot_be_done_is_refused(
     (tmp_path / "link.png").symlink_to("in.png")
     (tmp_path / "text.txt").write_text("Dear diary")
     before = files(tmp_path)
-    run = dnid.inside(tmp_path)("apply", "-q", *arguments)
+    run = dnid.inside(tmp_path)("apply", "-q", "--denoise", "0", *arguments)
     *usage, sentence = run.stderr.splitlines()
     if run.returncode == 2:  # argparse's way
         assert usage[0].startswith("usage: dnid apply")
@@ -178,3 +185,14 @@ def test_what_cannot_be_done_is_refused(
     assert sentence.startswith("dnid")
     assert run.stdout == ""
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("more", [[], ["--mask", "cat.png"], ["--exact-tiles"]])
+def test_no_effect_is_no_copy(dnid: CommandLine, tmp_path: Path, more: list[str]) -> None:
+    """Who asks for no effect is told how to, instead of getting the picture back."""
+    run = dnid("apply", SAMPLE, "-o", tmp_path / "out.png", *more)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == (
+        "dnid: Say what to do, for example --denoise 0.4; `dnid apply --help` has more.\n"
+    )
+    assert files(tmp_path) == {}

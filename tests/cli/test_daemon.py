@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,19 @@ def test_a_killed_daemon_is_replaced(user: CommandLine, tmp_path: Path) -> None:
     assert after["networks"][0]["pack"] == "denoise"  # type: ignore[index]
     assert Path(str(after["log"])).parent == user.home / "log"
     assert Path(str(after["log"])).is_file()
+
+
+def test_status_is_for_people(user: CommandLine) -> None:
+    """Lines of words, with what was measured for the pack; --json has it all."""
+    told, known = user("status").stdout.splitlines(), status(user)
+    (network,) = known["networks"]  # type: ignore[misc]
+    assert re.fullmatch(rf"dnid 0\.\S+, process {known['pid']}, up \d+ (s|min)", told[0])
+    assert told[1:3] == [
+        "jobs      0 running, 0 waiting",
+        f"devices   cpu; {known['threads']} threads",
+    ]
+    assert told[3].startswith(f"measured  denoise on cpu: {network['format']}, ")
+    assert told[4:] == [f"log       {known['log']}"]
 
 
 def test_a_second_daemon_is_refused(user: CommandLine) -> None:
