@@ -18,7 +18,12 @@ from dnid.networks import build
 from dnid.packs.manifest import Anchor, Manifest, is_id, parse
 from dnipack.degrade import degradation
 
-_LATER_OPTIONS = {"target": "clean", "loss": "l1", "batch": None, "crop": None}
+LOSSES = ("l1", "l2", "psnr")
+
+_LATER_OPTIONS: dict[str, Any] = {
+    "target": "clean", "loss": "l1", "batch": None, "crop": None, "prepare": None,
+}  # fmt: skip
+"""Options that came after the first weights, with what these had."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +45,25 @@ class AnchorPlan:
     anchor must for degraded pictures too, or the slider would jump at its lower end."""
     loss: str = "l1"
     """`l1`: mean absolute error, which trains steadily. `l2`: mean square error, which is
-    what PSNR measures; for the last fine-tune."""
+    what PSNR measures; for the last fine-tune. `psnr`: its logarithm, picture by picture,
+    so that faint noise counts as much as strong."""
     batch: int | None = None
     """Crops a step; None: the recipe's."""
     crop: int | None = None
     """Side of a training crop in pixels; None: the recipe's."""
+    prepare: Mapping[str, Any] | None = None
+    """A degradation that is not to be undone: it makes the clean pictures (`zoom`)."""
 
     def __post_init__(self) -> None:
         degradation(self.degradation)
+        if self.prepare is not None:
+            degradation(self.prepare)
         if not is_id(self.name):
             raise BadInput(f"An anchor name {self.name!r} is not small letters, digits and dashes.")
         if self.target not in ("clean", "input"):
             raise BadInput(f"Anchor {self.name}: target is `clean` or `input`.")
-        if self.loss not in ("l1", "l2"):
-            raise BadInput(f"Anchor {self.name}: loss is `l1` or `l2`.")
+        if self.loss not in LOSSES:
+            raise BadInput(f"Anchor {self.name}: loss is one of {', '.join(LOSSES)}.")
         for name in ("batch", "crop"):
             if getattr(self, name) is not None and not _is_count(getattr(self, name)):
                 raise BadInput(f"Anchor {self.name}: {name} is a whole number of at least 1.")

@@ -34,7 +34,18 @@ EMA_DECAY = 0.999
 WARMUP_STEPS = 200
 _VALIDATION_CROP = 256
 
-_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
+
+def _psnr_loss(output: Tensor, target: Tensor) -> Tensor:
+    """The negative PSNR in nepers, a mean over the pictures; flat below an error of 0.8/255."""
+    errors = (output - target).square().mean((1, 2, 3))
+    return (errors + 1e-5).log().mean()
+
+
+_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": F.l1_loss,
+    "l2": F.mse_loss,
+    "psnr": _psnr_loss,
+}
 
 State = dict[str, Tensor]
 
@@ -102,7 +113,7 @@ class _Run:
         self.network.to(self.device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), plan.learning_rate)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        self.degrade = degradation(plan.degradation)
+        self.pairs = _Pairs(plan)
         self.step = 0
         self._resume()
 
@@ -112,10 +123,9 @@ class _Run:
         clean = sampler.batch(self.recipe.batch_of(self.plan), rng).to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * _schedule(self.step, self.plan.steps)
-        degraded = self.degrade(clean, generator)
-        target = degraded if self.plan.target == "input" else clean
+        target, degraded = self.pairs.of(clean, generator)
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss: Tensor = _LOSSES[self.plan.loss](self.network(degraded).float(), target)
+            loss = _LOSSES[self.plan.loss](self.network(degraded).float(), target)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -211,16 +221,31 @@ def _schedule(step: int, steps: int) -> float:
     return warmup * max(1e-3, 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
+class _Pairs:
+    """What an anchor learns from."""
+
+    def __init__(self, plan: AnchorPlan) -> None:
+        self.prepare = degradation(plan.prepare) if plan.prepare is not None else None
+        self.degrade = degradation(plan.degradation)
+        self.gives_back = plan.target == "input"
+
+    def of(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(target, degraded)"""
+        if self.prepare is not None:
+            clean = self.prepare(clean, generator)
+        degraded = self.degrade(clean, generator)
+        return degraded if self.gives_back else clean, degraded
+
+
 def _validation_batches(
     recipe: TrainingRecipe, plan: AnchorPlan, photos: Sequence[Photo]
 ) -> list[tuple[Tensor, Tensor]]:
     """(target, degraded) middle crops, the same at every validation."""
     generator = torch.Generator().manual_seed(recipe.seed)
-    degrade = degradation(plan.degradation)
+    pairs = _Pairs(plan)
     batches = []
     for photo in photos:
         top, left = (max(0, (length - _VALIDATION_CROP) // 2) for length in photo.shape[:2])
         clean = to_tensor(photo[top : top + _VALIDATION_CROP, left : left + _VALIDATION_CROP])
-        degraded = degrade(clean, generator)
-        batches.append((degraded if plan.target == "input" else clean, degraded))
+        batches.append(pairs.of(clean, generator))
     return batches

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.dnipack.small_recipe import made_up_photo
 
 from dnid.errors import BadInput
-from dnipack.degrade import Degradation, degradation
+from dnipack.degrade import Degradation, camera, degradation
 from dnipack.photos import to_tensor
 
 CLEAN = torch.full((2, 3, 128, 128), 0.9)
@@ -122,3 +122,96 @@ def test_jpeg_options_that_make_no_sense_are_refused(options: dict[str, object],
     """The sentence names the option."""
     with pytest.raises(BadInput, match=said):
         degradation({"kind": "jpeg", **options})
+
+
+GREY = camera.linear_to_srgb(torch.full((4, 3, 96, 96), camera.MID_GREY))
+PLAIN = {"balance": 1, "saturation": 0, "tone": 1, "mosaic": 0.0, "jpeg": 0.0, "grain": 1.0}
+
+
+def camera_noise(clean: torch.Tensor, **options: object) -> torch.Tensor:
+    """What the camera adds, on the 0..255 scale."""
+    degrade = degradation({"kind": "camera", **options})
+    return (degrade(clean, seeded(0)) - clean) * 255
+
+
+@pytest.mark.parametrize(("sigma", "within"), [(4.0, 0.02), (12.0, 0.05)])
+def test_camera_noise_has_its_sigma_at_mid_grey(sigma: float, within: float) -> None:
+    """Through mosaic, gains, matrix, smoothing and tone curve: RMS σ, next to no bias."""
+    noise = camera_noise(GREY, sigma=sigma, jpeg=0.0)
+    rounding = 1 / 12  # the variance of writing 8 bits
+    wanted = (sigma**2 + rounding) ** 0.5
+    for picture in noise:
+        assert picture.square().mean().sqrt().item() == pytest.approx(wanted, rel=within)
+        assert picture.mean().item() == pytest.approx(0, abs=0.1 * sigma)
+
+
+def test_shot_noise_grows_with_light_and_read_noise_does_not() -> None:
+    """In linear light: variance ∝ light for shot = 1, constant for shot = 0 (Foi et al.)."""
+
+    def variance(light: float, shot: float) -> float:
+        clean = camera.linear_to_srgb(torch.full((4, 3, 96, 96), light))
+        finished = clean + camera_noise(clean, sigma=6, shot=shot, **PLAIN) / 255
+        return float(camera.srgb_to_linear(finished).var())
+
+    assert variance(0.4, 1.0) / variance(0.1, 1.0) == pytest.approx(4.0, rel=0.05)
+    assert variance(0.4, 0.0) / variance(0.1, 0.0) == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_camera_makes_neighbours_alike_and_chroma_blotchy() -> None:
+    """Without mosaic and smoothing white; with them neighbours correlate, chroma farther out."""
+
+    def correlation(noise: torch.Tensor, distance: int) -> float:
+        pair = torch.stack([noise[..., :-distance].flatten(), noise[..., distance:].flatten()])
+        return float(torch.corrcoef(pair)[0, 1])
+
+    white = camera_noise(GREY, sigma=6, **PLAIN)
+    assert abs(correlation(white, 1)) < 0.02
+    mosaic = camera_noise(GREY, sigma=6, **(PLAIN | {"mosaic": 1.0}))
+    assert correlation(mosaic[:, 0], 1) > 0.3  # red has a site in four
+    smoothed = {"mosaic": 0.0, "grain": 0.0, "luma_blur": 0.5, "chroma_blur": 3.0}
+    blotchy = camera_noise(GREY, sigma=6, **(PLAIN | smoothed))
+    luma = blotchy.mean(1)
+    assert correlation(luma, 4) < 0.1 < 0.3 < correlation(blotchy[:, 0] - blotchy[:, 1], 4)
+
+
+def test_no_noise_leaves_the_photo_as_it_is() -> None:
+    """σ = 0 without JPEG gives every 8-bit value back; with JPEG its artefacts alone."""
+    degrade = degradation({"kind": "camera", "sigma": 0, "jpeg": 0.0})
+    torch.testing.assert_close(degrade(photos(), seeded(0)), photos(), rtol=0, atol=1e-6)
+    assert camera_noise(photos(), sigma=0, jpeg=1.0).abs().max() > 1
+
+
+def test_the_camera_follows_its_generator() -> None:
+    """The same seed gives the same bits, another seed others."""
+    degrade = degradation({"kind": "camera", "sigma": [2, 9]})
+    assert torch.equal(degrade(photos(), seeded(1)), degrade(photos(), seeded(1)))
+    assert not torch.equal(degrade(photos(), seeded(1)), degrade(photos(), seeded(2)))
+
+
+def test_a_zoomed_picture_is_its_softer_middle() -> None:
+    """Twice the size: the mean of the middle half, less of it from pixel to pixel."""
+    clean = photos(1)
+    zoomed = degradation({"kind": "zoom", "factor": 2})(clean, seeded(0))
+    middle = clean[..., 16:48, 16:48]
+    assert zoomed.shape == clean.shape
+    assert zoomed.mean().item() == pytest.approx(middle.mean().item(), abs=0.01)
+    assert zoomed.diff(dim=-1).abs().mean() < 0.7 * middle.diff(dim=-1).abs().mean()
+    untouched = degradation({"kind": "zoom", "factor": 2, "probability": 0.0})(clean, seeded(0))
+    assert torch.equal(untouched, clean)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": "camera", "sigma": -1}, "sigma of camera noise must be a number"),
+        ({"kind": "camera", "sigma": 5, "balance": 0.5}, "balance of camera noise must be"),
+        ({"kind": "camera", "sigma": 5, "mosaic": 2}, "probability `mosaic` must be"),
+        ({"kind": "zoom", "factor": 0.5}, "factor of zoom must be a number from 1 to 16"),
+    ],
+)
+def test_camera_options_that_make_no_sense_are_refused(
+    options: dict[str, object], said: str
+) -> None:
+    """The sentence names the option."""
+    with pytest.raises(BadInput, match=said):
+        degradation(options)

@@ -46,7 +46,8 @@ def test_the_shipped_recipes_are_sound(path: Path) -> None:
         ('parent = "n10"', 'parent = "n30"', "parent must stand before it"),
         ('parent = "n10"', 'parent = "n99"', "parent must stand before it"),
         ("steps = 5", "steps = 0", "steps ≥ 1"),
-        ("steps = 5", 'steps = 5\nloss = "l3"', "loss is `l1` or `l2`"),
+        ("steps = 5", 'steps = 5\nloss = "l3"', "loss is one of l1, l2, psnr"),
+        ("steps = 5", 'steps = 5\nprepare = {kind = "haze"}', "Unknown degradation 'haze'"),
         ("steps = 5", "steps = 5\nbatch = 0", "batch is a whole number"),
         ("steps = 5", "steps = 5\ncrop = 15", "crop must be a multiple of 2"),
         ("steps = 5", "steps = 1.5", "steps ≥ 1"),
@@ -96,6 +97,7 @@ def test_the_fingerprint_follows_what_changes_the_weights() -> None:
         replace(small, anchors=(replace(first, steps=6), second)),
         replace(small, anchors=(replace(first, loss="l2"), second)),
         replace(small, anchors=(replace(first, crop=18), second)),
+        replace(small, anchors=(replace(first, prepare={"kind": "zoom"}), second)),
         replace(
             small, anchors=(replace(first, degradation={"kind": "noise", "sigma": [0, 9]}), second)
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,12 +97,15 @@ def test_recipes_share_what_is_the_same(tmp_path: Path) -> None:
     assert {moment.anchor for moment in moments} == {"n30"}
 
 
-def test_the_loss_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
-    """Absolute and square errors lead to other weights."""
+@pytest.mark.parametrize(
+    "change", [{"loss": "l2"}, {"loss": "psnr"}, {"prepare": {"kind": "zoom", "factor": 2}}]
+)
+def test_the_plan_is_the_one_that_was_asked_for(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Another loss and softer pictures lead to other weights."""
     first, second = recipe().anchors
-    squared = recipe(anchors=(first, replace(second, loss="l2")))
-    l1, l2 = trained(recipe(), tmp_path), trained(squared, tmp_path)
-    assert any(not torch.equal(l1["n30"][key], l2["n30"][key]) for key in l1["n30"])
+    other = recipe(anchors=(first, replace(second, **change)))
+    plain, changed = trained(recipe(), tmp_path), trained(other, tmp_path)
+    assert any(not torch.equal(plain["n30"][key], changed["n30"][key]) for key in plain["n30"])
 
 
 @pytest.mark.parametrize("finished", [True, False])

@@ -13,14 +13,21 @@ import torch
 from torch import Tensor
 
 from dnid.errors import BadInput
+from dnipack.degrade.camera import Camera
 from dnipack.degrade.jpeg import Jpeg
 from dnipack.degrade.noise import Noise
+from dnipack.degrade.zoom import Zoom
 
-__all__ = ["DEGRADATIONS", "Degradation", "Jpeg", "Noise", "degradation"]
+__all__ = ["DEGRADATIONS", "Camera", "Degradation", "Jpeg", "Noise", "Zoom", "degradation"]
 
 Degradation = Callable[[Tensor, torch.Generator], Tensor]
 
-DEGRADATIONS: dict[str, Callable[..., Degradation]] = {"jpeg": Jpeg, "noise": Noise}
+DEGRADATIONS: dict[str, Callable[..., Degradation]] = {
+    "camera": Camera,
+    "jpeg": Jpeg,
+    "noise": Noise,
+    "zoom": Zoom,
+}
 
 
 def degradation(table: Mapping[str, Any]) -> Degradation:
