@@ -1,30 +1,30 @@
 """Find packs on disk, verify them, load their anchors.
 
-A pack is a folder with manifest.json and one safetensors file an anchor. Each
-file is read once; the bytes that were hashed are the bytes that are parsed.
+A pack is a folder with manifest.json and one safetensors file an anchor. The
+folders are looked through at every request, so that a running daemon notices
+what was added or removed; a pack that was loaded needs its folder no more.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dnid.dni.blend import AnchorStack
 from dnid.dni.control import Control
 from dnid.errors import DniError, PackDamaged, PackNotFound
 from dnid.networks import build
-from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, Manifest, parse
-
-MAX_ANCHOR_BYTES = 1 << 30
+from dnid.packs.anchors import read_anchor
+from dnid.packs.files import read_file
+from dnid.packs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,19 @@ class Pack:
 
     def anchors(self, device: torch.device | None = None) -> AnchorStack:
         """Read and verify every anchor. Raises PackDamaged, naming the file and the fault."""
-        expected = self.network().state_dict()
-        states = {a.name: self._anchor(a, expected) for a in self.manifest.anchors}
+        with telling(f"Pack {self.manifest.id!r}", REMEDY):
+            expected = self.network().state_dict()
+            states = {
+                anchor.name: read_anchor(self.folder / anchor.file, anchor.sha256, expected)
+                for anchor in self.manifest.anchors
+            }
         return AnchorStack(states, device)
 
-    def _anchor(self, anchor: Anchor, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        data = _read(self.folder / anchor.file, MAX_ANCHOR_BYTES)
-        where = f"Pack {self.manifest.id!r}, {anchor.file}"
-        if hashlib.sha256(data).hexdigest() != anchor.sha256:
-            raise PackDamaged(f"{where}: the hash does not fit the manifest. Install it again.")
-        state = _parse_safetensors(data, where)
-        _check_layout(state, expected, where)
-        if not all(bool(torch.isfinite(value).all()) for value in state.values()):
-            raise PackDamaged(f"{where} holds values that are not finite.")
-        return state
+    def verify(self) -> None:
+        """Read every anchor and keep none. Raises PackDamaged with the bare fault."""
+        expected = self.network().state_dict()
+        for anchor in self.manifest.anchors:
+            read_anchor(self.folder / anchor.file, anchor.sha256, expected)
 
 
 class PackStore:
@@ -120,14 +119,32 @@ def default_folders() -> list[Path]:
 
 def open_pack(folder: Path) -> Pack:
     """The pack in this folder; its anchors are not read yet. Raises PackDamaged."""
-    data = _read(folder / "manifest.json", MAX_MANIFEST_BYTES)
-    try:
-        manifest = parse(data)
-    except PackDamaged as error:
-        raise PackDamaged(f"Pack {folder.name!r}: {error}") from error
+    with telling(f"Pack {folder.name!r}", REMEDY):
+        return read_pack(folder)
+
+
+def read_pack(folder: Path) -> Pack:
+    """The same. Raises PackDamaged with the bare fault, for callers who know another remedy."""
+    data = read_file(folder / "manifest.json", MAX_MANIFEST_BYTES)
+    manifest = parse(data)
     if manifest.id != folder.name:
         raise PackDamaged(f"The folder {folder.name!r} holds the pack {manifest.id!r}; rename it.")
     return Pack(manifest, hashlib.sha256(data).hexdigest(), folder)
+
+
+@contextlib.contextmanager
+def telling(subject: str, remedy: str) -> Iterator[None]:
+    """Make one sentence of a fault that is found inside: what has it, and what to do."""
+    try:
+        yield
+    except PackDamaged as error:
+        fault = str(error).removesuffix(".")[:MAX_FAULT]  # it may quote a stranger's words
+        fault = fault if fault.isprintable() else repr(fault)
+        raise PackDamaged(f"{subject}: {fault}; {remedy}.") from error
+
+
+MAX_FAULT = 400
+REMEDY = "install a sound copy or remove the pack (`dnid packs --help`)"
 
 
 def _describe(name: str, folder: Path) -> dict[str, Any]:
@@ -148,39 +165,3 @@ def _describe(name: str, folder: Path) -> dict[str, Any]:
         "sha256": pack.sha256,
         "folder": str(folder),
     }
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise PackDamaged(f"Cannot read {path}: {error.strerror}.") from error
-    if len(data) > limit:
-        raise PackDamaged(f"{path} is larger than {limit} bytes.")
-    return data
-
-
-def _parse_safetensors(data: bytes, where: str) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return load(data)
-    except (SafetensorError, json.JSONDecodeError, KeyError, ValueError, TypeError) as error:
-        raise PackDamaged(f"{where} is not a safetensors file: {error}") from error
-
-
-def _check_layout(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
-    for key in [*expected, *state]:
-        if key not in state or key not in expected:
-            raise PackDamaged(f"{where} has {'no' if key in expected else 'an extra'} {key!r}.")
-        if state[key].shape != expected[key].shape:
-            shapes = f"{tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
-            raise PackDamaged(f"{where}: {key!r} has the shape {shapes}.")
-        fitting = _FLOATS if expected[key].is_floating_point() else {expected[key].dtype}
-        if state[key].dtype not in fitting:
-            raise PackDamaged(f"{where}: {key!r} is stored as {state[key].dtype}.")
-
-
-_FLOATS = {torch.float16, torch.bfloat16, torch.float32}
