@@ -138,9 +138,9 @@ def telling(subject: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except PackDamaged as error:
-        fault = str(error).removesuffix(".")[:MAX_FAULT]  # it may quote a stranger's words
+        fault = str(error).removesuffix(".")  # it may quote a stranger's words
         fault = fault if fault.isprintable() else repr(fault)
-        raise PackDamaged(f"{subject}: {fault}; {remedy}.") from error
+        raise PackDamaged(f"{subject}: {fault[:MAX_FAULT]}; {remedy}.") from error
 
 
 MAX_FAULT = 400
