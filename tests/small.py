@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dnid.networks import build
 from dnid.packs.manifest import Anchor, Manifest
@@ -25,18 +27,22 @@ ANCHORS = ("low", "mid", "high")
 FULL_SCALE = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
-def random_state(seed: int, options: dict[str, Any] = OPTIONS) -> State:
+def random_state(
+    seed: int, options: Mapping[str, Any] = OPTIONS, architecture: str = "unet"
+) -> State:
     """Weights that change a picture by some percent."""
     torch.manual_seed(seed)
-    return {k: v.detach().clone() for k, v in build("unet", options).state_dict().items()}
+    return {k: v.detach().clone() for k, v in build(architecture, options).state_dict().items()}
 
 
-def random_anchors(seed: int = 0) -> dict[str, State]:
+def random_anchors(
+    seed: int = 0, options: Mapping[str, Any] = OPTIONS, architecture: str = "unet"
+) -> dict[str, State]:
     """Three descendants of one ancestor."""
-    ancestor = random_state(seed)
+    ancestor, *others = (random_state(seed + i, options, architecture) for i in range(4))
     return {
         name: {key: torch.lerp(ancestor[key], other[key], 0.4) for key in ancestor}
-        for name, other in ((name, random_state(seed + 1 + i)) for i, name in enumerate(ANCHORS))
+        for name, other in zip(ANCHORS, others, strict=True)
     }
 
 
@@ -62,6 +68,37 @@ def small_manifest(anchors: dict[str, str], **changes: Any) -> Manifest:  # noqa
         "trained_on": "Nothing: random weights.",
     }
     return Manifest(**(fields | changes))
+
+
+class Enlarger(nn.Module):
+    """A network like SRVGG in small: convolutions, pixel shuffle, on top of the plain enlarging."""
+
+    multiple = 1
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1), nn.PReLU(6), nn.Conv2d(6, 3 * scale**2, 3, padding=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.pixel_shuffle(self.body(x.to(self.body[0].weight.dtype)), self.scale)
+        return F.interpolate(x, scale_factor=self.scale, mode="nearest") + y.to(x.dtype)
+
+
+ENLARGER_HALO = 2
+
+
+def write_enlarger(folder: Path, scale: int, seed: int = 0, **changes: Any) -> Path:  # noqa: ANN401
+    """A pack for sr, its network the one above (which `networks` must know by then)."""
+    options = {"scale": scale}
+    fields = {"id": f"sr-x{scale}", "effect": "sr", "scale": scale, "halo": ENLARGER_HALO}
+    return write_pack(
+        folder,
+        random_anchors(seed, options, "enlarger"),
+        **fields | {"architecture": "enlarger", "options": options} | changes,
+    )
 
 
 def write_pack(folder: Path, anchors: dict[str, State] | None = None, **changes: Any) -> Path:  # noqa: ANN401

@@ -17,9 +17,9 @@ import pyvips
 from numpy.typing import NDArray
 
 from dnid import exif
+from dnid.engine.limits import check_size
 from dnid.errors import BadImage
 
-MAX_PIXELS = 1 << 29
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     "png": ("pngsave", {"compression": 6}),
     "tiff": ("tiffsave", {"compression": "deflate", "predictor": "horizontal"}),
@@ -111,8 +111,7 @@ def write(picture: Picture, path: Path, kind: str) -> None:
 
 
 def _check_header(image: pyvips.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise BadImage(f"It has more than {MAX_PIXELS // 1_000_000} megapixels.")
+    check_size(image.height, image.width)
     if image.format not in ("uchar", "ushort", "float"):
         raise BadImage(f"Its pixels are {image.format}; 8 and 16 bits and 32-bit float work.")
     if image.interpretation not in _COLOUR_SPACES or not 1 <= image.bands <= 4:

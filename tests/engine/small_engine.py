@@ -13,8 +13,8 @@ from tests.small import FULL_SCALE, Pixels
 from torch import Tensor
 from torch.nn import functional as F
 
-from dnid.engine import engine as engine_module
 from dnid.engine import runner as runner_module
+from dnid.engine import stage as stage_module
 from dnid.engine.device import Choice
 from dnid.engine.engine import Engine
 from dnid.packs.store import PackStore
@@ -27,8 +27,9 @@ def engine_in(folder: Path, number_format: str = "float32") -> Engine:
     choice = Choice("cpu", number_format, 1.0, 999.0)
     nothing = np.zeros((1, 1), np.uint8)  # under this mask packs are loaded and nothing runs
     with patch.object(runner_module, "choose_format", lambda *_: choice):
-        for effect in {pack["effect"] for pack in engine.store.describe()}:
-            engine.restore(nothing[..., None], Recipe((Stage(effect, 1.0),)), nothing)
+        for pack in engine.store.describe():
+            stage = Stage(pack["effect"], 1.0, pack=pack["id"], scale=pack["scale"])
+            engine.restore(nothing[..., None], Recipe((stage,)), nothing)
     return engine
 
 
@@ -36,22 +37,29 @@ def engine_in(folder: Path, number_format: str = "float32") -> Engine:
 def tiles_of(pixels: int) -> Iterator[None]:
     """Tiles read at most about this many pixels."""
     with (
-        patch.object(engine_module, "TILE_PIXELS", pixels),
-        patch.object(engine_module, "MASKED_TILE_PIXELS", pixels),
+        patch.object(stage_module, "TILE_PIXELS", pixels),
+        patch.object(stage_module, "MASKED_TILE_PIXELS", pixels),
     ):
         yield
+
+
+def enlarge(scale: int, sharpness: float, outside: float = 0.0) -> Recipe:
+    return Recipe((Stage("sr", sharpness, outside, scale=scale),))
 
 
 def denoise(strength: float, outside: float = 0.0) -> Recipe:
     return Recipe((Stage("denoise", strength, outside),))
 
 
-def expected(engine: Engine, colours: Pixels, strength: float, effect: str = "denoise") -> Pixels:
-    """What the blended network makes of H×W×1 or H×W×3 colours, as floats in 0..1.
+def expected(
+    engine: Engine, colours: Pixels, strength: float, effect: str = "denoise", scale: int = 1
+) -> Pixels:
+    """What the blended network makes of H×W×1 or H×W×3 colours in 0..1 (or the dtype's range).
 
     The straight way: no tiles, no channels-last, padded by repeating the last row and column.
+    What a float picture has beyond 0..1 is added again, for scale 1.
     """
-    pack = engine.store.find(effect)
+    pack = engine.store.find(effect, scale=scale)
     stack = pack.anchors()
     network = pack.network()
     alpha = pack.control().alpha(strength)
@@ -59,9 +67,11 @@ def expected(engine: Engine, colours: Pixels, strength: float, effect: str = "de
     scaled = colours.astype(np.float32) / FULL_SCALE[colours.dtype.name]
     x = torch.from_numpy(np.clip(scaled, 0, 1)).permute(2, 0, 1)[None].expand(1, 3, -1, -1)
     with torch.inference_mode():
-        y = network(pad_to(x, int(network.multiple)))[..., : x.shape[2], : x.shape[3]]  # type: ignore[arg-type]
+        y = network(pad_to(x, int(network.multiple)))  # type: ignore[arg-type]
+    y = y[..., : x.shape[2] * scale, : x.shape[3] * scale]
     y = y.mean(1, keepdim=True) if colours.shape[2] == 1 else y
-    return y[0].permute(1, 2, 0).numpy() + (scaled - np.clip(scaled, 0, 1))  # type: ignore[no-any-return]
+    y = y[0].permute(1, 2, 0).numpy()
+    return y + (scaled - np.clip(scaled, 0, 1)) if scale == 1 else y  # type: ignore[no-any-return]
 
 
 def pad_to(x: Tensor, multiple: int) -> Tensor:

@@ -336,8 +336,8 @@ def test_pictures_that_are_not_finite_are_refused(
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        (np.zeros((0, 4, 3), np.uint8), "empty"),
-        (np.zeros((4, 0, 3), np.uint8), "empty"),
+        (np.zeros((0, 4, 3), np.uint8), "4 × 0 pixels"),
+        (np.zeros((4, 0, 3), np.uint8), "0 × 4 pixels"),
         (np.zeros((4, 4), np.uint8), "channels"),
         (np.zeros((4, 4, 5), np.uint8), "channels"),
         (np.zeros((4, 4, 0), np.uint8), "channels"),

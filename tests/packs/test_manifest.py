@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,6 +101,34 @@ def test_exact_bytes() -> None:
 def test_round_trip() -> None:
     """What was written is read as the same values."""
     assert parse(TEXT.encode()) == MANIFEST
+
+
+@pytest.mark.parametrize(("key", "value"), [("scale", 4), ("approximate", True)])
+def test_keys_that_may_be_left_out(key: str, value: object) -> None:
+    """They are written where they say something, after all others, and read again."""
+    manifest = replace(MANIFEST, **{"effect": "sr", "scale": 2} | {key: value})
+    text = manifest.to_json()
+    assert text.splitlines()[-2] == f'  "{key}": {json.dumps(value)}'
+    assert parse(text.encode()) == manifest
+    assert getattr(parse(TEXT.encode()), key) == getattr(MANIFEST, key)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scale": 2}, "scale must be"),
+        ({"effect": "sr"}, "scale must be"),
+        ({"effect": "sr", "scale": 3}, "scale must be"),
+        ({"effect": "sr", "scale": 2.0}, "'scale' must be a JSON integer"),
+        ({"effect": "sr", "scale": True}, "'scale' must be a JSON integer"),
+        ({"effect": "sr", "scale": None}, "'scale' must be a JSON integer"),
+        ({"approximate": 1}, "'approximate' must be a JSON boolean"),
+    ],
+)
+def test_optional_keys_are_read_as_strictly(change: dict[str, Any], said: str) -> None:
+    """Scale and effect fit each other; nothing is converted."""
+    with pytest.raises(PackDamaged, match=said):
+        parse_table(table() | change)
 
 
 def at(root: Any, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401

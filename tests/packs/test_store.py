@@ -60,6 +60,30 @@ def test_the_default_is_named_like_the_effect(tmp_path: Path) -> None:
     assert store.find("denoise").manifest.id == "aa"
 
 
+def test_the_default_for_enlarging_goes_by_the_scale(tmp_path: Path) -> None:
+    """Each scale has its own packs; one that is named must have the scale that is asked for."""
+    for pack_id, scale in (("sr-x4", 4), ("sr-x2", 2), ("aa-soft", 4)):
+        write_pack(tmp_path, id=pack_id, effect="sr", scale=scale)
+    store = PackStore([tmp_path])
+    assert store.find("sr", scale=4).manifest.id == "sr-x4"
+    assert store.find("sr", scale=2).manifest.id == "sr-x2"
+    assert store.find("sr", "aa-soft", 4).manifest.id == "aa-soft"
+    shutil.rmtree(tmp_path / "sr-x4")
+    assert store.find("sr", scale=4).manifest.id == "aa-soft"
+    shutil.rmtree(tmp_path / "aa-soft")
+    with pytest.raises(PackNotFound, match="No pack for sr that enlarges 4 times is installed"):
+        store.find("sr", scale=4)
+    with pytest.raises(PackNotFound, match="'sr-x2' enlarges 2 times, not 4"):
+        store.find("sr", "sr-x2", 4)
+
+
+def test_a_network_of_another_scale_is_refused(tmp_path: Path) -> None:
+    """A manifest that promises what its network does not do is a damaged pack."""
+    pack = open_pack(write_pack(tmp_path, id="sr-x2", effect="sr", scale=2))
+    with pytest.raises(PackDamaged, match="enlarges 2 times, but its network does 1 times"):
+        pack.network()
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     """No pack for the effect, no such id, an id of another effect, an id that is a path."""
     write_pack(tmp_path)
@@ -91,12 +115,12 @@ def test_a_damaged_pack_is_listed_with_its_fault(tmp_path: Path) -> None:
 
 def test_a_damaged_pack_does_not_hide_a_sound_one(tmp_path: Path) -> None:
     """A broken manifest stands in the way of its own pack alone."""
-    write_pack(tmp_path, id="sr-x2", effect="sr")
+    write_pack(tmp_path, id="dejpeg-soft", effect="dejpeg")
     for name in ("aa", "denoise"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{")
     store = PackStore([tmp_path])
-    assert store.find("sr").manifest.id == "sr-x2"
+    assert store.find("dejpeg").manifest.id == "dejpeg-soft"
     with pytest.raises(PackDamaged, match="denoise"):
         store.find("denoise")
 

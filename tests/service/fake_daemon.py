@@ -19,7 +19,7 @@ from dnid.service.server import serve
 
 
 class FakeEngine:
-    """Inverts the picture, where the mask lets it."""
+    """Inverts the picture, where the mask lets it, and enlarges it."""
 
     store = SimpleNamespace(describe=lambda: [{"id": "fake", "effect": "denoise"}])
 
@@ -50,7 +50,7 @@ class FakeEngine:
             case "explosive":
                 raise NotFinite("The picture burst.")
         return Restored(
-            pixels=_invert(image, mask),
+            pixels=_invert(image, mask).repeat(recipe.scale, 0).repeat(recipe.scale, 1),
             device=how.device,
             format="float32",
             seconds=0.5,

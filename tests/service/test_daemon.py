@@ -36,7 +36,7 @@ from dnid.errors import (
     NotFinite,
     PackDamaged,
 )
-from dnid.recipe import Execution
+from dnid.recipe import Execution, Recipe, Stage
 from dnid.service import connection
 from dnid.service.client import Client, daemon_status, stop_daemon
 
@@ -73,6 +73,14 @@ def test_a_mask_arrives(daemon: Daemon, client: Connect) -> None:
     mask = picture(4, 5, 1, "float32")[..., 0].round()
     result = client().restore(SMALL, recipe(), mask)
     assert np.array_equal(result.pixels, np.where(mask[..., None] > 0, 255 - SMALL, SMALL))
+
+
+def test_an_enlarged_picture_returns(daemon: Daemon, client: Connect) -> None:
+    """A result has its own size."""
+    daemon()
+    larger = Recipe((Stage("sr", 0.5, scale=4),))
+    result = client().restore(SMALL, larger)
+    assert np.array_equal(result.pixels, (255 - SMALL).repeat(4, 0).repeat(4, 1))
 
 
 def test_status_and_packs(daemon: Daemon, client: Connect, tmp_path: Path) -> None:

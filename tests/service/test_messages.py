@@ -15,6 +15,8 @@ from dnid.service.messages import Cancel, Hello, Picture, Restore, Shutdown
 
 GRAY = {"height": 2, "width": 3, "channels": 1, "dtype": "u8"}
 
+ENLARGE = {"stages": [{"effect": "sr", "strength": 0, "scale": 4}]}
+
 
 def test_restore() -> None:
     """A restore is read whole; keys that are not known are ignored."""
@@ -64,6 +66,8 @@ def test_every_version_may_say_hello_and_goodbye() -> None:
         ({"image": GRAY | {"height": 2**20 + 1}}, BadImage),
         ({"image": GRAY | {"height": 2**20, "width": 2**20}}, BadImage),
         ({"image": GRAY | {"height": 10**30}}, BadImage),
+        ({"image": GRAY | {"height": 2**19}, "recipe": ENLARGE}, BadImage),
+        ({"image": GRAY | {"height": 5000, "width": 5000}, "recipe": ENLARGE}, BadImage),
         ({"image": GRAY | {"channels": 5}}, BadImage),
         ({"image": GRAY | {"channels": 0}}, BadImage),
         ({"mask": GRAY | {"width": 4}}, BadMask),

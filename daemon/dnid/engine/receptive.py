@@ -9,17 +9,18 @@ MAX_PROBE = 1024
 """Side in pixels; a network that sees beyond half of it counts as seeing everything."""
 
 
-def full_halo(network: nn.Module, multiple: int) -> int | None:
-    """Pixels around an output pixel that can change it; None when that is the whole picture.
+def full_halo(network: nn.Module, multiple: int, scale: int = 1) -> int | None:
+    """Input pixels around a pixel that can change what becomes of it; None when that is the
+    whole picture.
 
-    `network` gives the structure (it may lie on `meta`). A gradient probe: with
-    all weights positive and a positive input nothing cancels and every ReLU is
-    open, so the gradient of the middle outputs is non-zero exactly where they see.
+    `network` gives the structure (it may lie on `meta`); `multiple` and `scale` are its own.
+    A gradient probe: with all weights positive and a positive input nothing cancels and every
+    ReLU is open, so the gradient of the middle outputs is non-zero exactly where they see.
     """
     network = _with_positive_weights(network)
     side = 8 * multiple
     while side <= MAX_PROBE:
-        reach = _reach(network, side, multiple)
+        reach = _reach(network, side, multiple, scale)
         if reach < side // 2 - multiple:  # it ends inside the probe
             return -(-reach // multiple) * multiple
         side *= 2
@@ -38,11 +39,11 @@ def _with_positive_weights(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def _reach(network: nn.Module, side: int, multiple: int) -> int:
-    """How many pixels beyond the middle block of outputs the gradient goes."""
+def _reach(network: nn.Module, side: int, multiple: int, scale: int) -> int:
+    """How many pixels beyond the middle block the gradient of its outputs goes."""
     x = torch.rand(1, 3, side, side, dtype=torch.float64).requires_grad_()
     start = (side // 2) // multiple * multiple
-    block = slice(start, start + multiple)
+    block = slice(start * scale, (start + multiple) * scale)
     network(x)[..., block, block].sum().backward()
     assert x.grad is not None
     seen: Tensor = x.grad[0].abs().sum(0) > 0

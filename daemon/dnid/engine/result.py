@@ -32,7 +32,7 @@ class PackUsed:
 @dataclass(frozen=True)
 class Restored:
     pixels: NDArray[Any]
-    """H×W×C as the input: same size, channels and dtype."""
+    """H×W×C: the input's channels and dtype, and its size times the recipe's scale."""
     device: str
     """`cpu`, `cuda:0`"""
     format: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
@@ -37,14 +37,17 @@ class PackRunner:
     @cached_property
     def full_halo(self) -> int:
         """Pixels; with this much context a tile is exact."""
-        halo = full_halo(self.pack.network(), self.multiple)
+        halo = full_halo(self.pack.network(), self.multiple, self.pack.manifest.scale)
         if halo is None:
             raise PackDamaged(f"Pack {self.pack.manifest.id!r} sees the whole picture at once.")
         return halo
 
     def run(self, tile: Tensor, strength: float) -> Tensor:
-        """1×3×h×w float32 on the CPU → the same shape, at one strength (0..1)."""
-        alpha = self.control.alpha(strength)
+        """1×3×h×w float32 on the CPU → 1×3×(s·h)×(s·w), s the pack's scale, at a strength 0..1."""
+        return self.run_blend(tile, self.control.alpha(strength))
+
+    def run_blend(self, tile: Tensor, alpha: Sequence[float]) -> Tensor:
+        """The same with a share for each anchor."""
         return self._finite(lambda dtype: self._plain(dtype).set(alpha)(tile.to(self.device)))
 
     def run_spatial(self, tile: Tensor, strengths: Tensor) -> Tensor:

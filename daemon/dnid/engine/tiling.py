@@ -40,6 +40,10 @@ class Box:
         top, left = other.top, other.left
         return Box(self.top - top, self.left - left, self.bottom - top, self.right - left)
 
+    def times(self, scale: int) -> Box:
+        """The same place in a picture that is `scale` times as high and wide."""
+        return Box(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)
+
     @property
     def slices(self) -> tuple[slice, slice]:
         return slice(self.top, self.bottom), slice(self.left, self.right)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from dnid.errors import PackDamaged
-from dnid.recipe import EFFECTS
+from dnid.recipe import EFFECTS, SCALES
 
 FORMAT = 1
 MAX_MANIFEST_BYTES = 256 * 1024
@@ -58,10 +58,18 @@ class Manifest:
     licence: str
     """SPDX expression for the anchors and their blends."""
     trained_on: str
+    scale: int = 1
+    """How many times higher and wider the result is; 2 or 4 for sr, else 1."""
+    approximate: bool = False
+    """Whether the network sees the whole picture at once (instance statistics, global
+    pooling), so that no halo makes tiles exact."""
 
     def to_json(self) -> str:
-        """The exact text of manifest.json; equal manifests give equal bytes."""
-        table = {
+        """The exact text of manifest.json; equal manifests give equal bytes.
+
+        A key that may be left out is written only where it differs from its default.
+        """
+        table: dict[str, Any] = {
             "format": FORMAT,
             "id": self.id,
             "name": self.name,
@@ -77,6 +85,11 @@ class Manifest:
             "halo": self.halo,
             "licence": self.licence,
             "trained_on": self.trained_on,
+        }
+        table |= {
+            key: getattr(self, key)
+            for key, default in _OPTIONAL.items()
+            if getattr(self, key) != default
         }
         return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
 
@@ -112,6 +125,7 @@ def parse(data: bytes) -> Manifest:
         halo=reader.take("halo", int),
         licence=reader.take("licence", str),
         trained_on=reader.take("trained_on", str),
+        **{key: reader.take_or(key, default) for key, default in _OPTIONAL.items()},
     )
     network.finish()
     reader.finish()
@@ -144,13 +158,21 @@ class _Table:
             return self.rest.pop(key)  # type: ignore[no-any-return]
         return self.take(key, kind)
 
+    def take_or(self, key: str, default: T) -> T:
+        """The same for a key that may be left out."""
+        return self.take(key, type(default)) if key in self.rest else default
+
     def finish(self) -> None:
         if self.rest:
             unknown = ", ".join(repr(key[:80]) for key in sorted(self.rest)[:5])
             raise PackDamaged(f"{self.where} has unknown keys: {unknown}.")
 
 
-_JSON_NAMES: dict[type, str] = {int: "integer", str: "string", dict: "object", list: "array"}
+_JSON_NAMES: dict[type, str] = {
+    int: "integer", str: "string", dict: "object", list: "array", bool: "boolean",
+}  # fmt: skip
+_OPTIONAL: dict[str, Any] = {"scale": 1, "approximate": False}
+"""Keys that may be left out, and what they are then."""
 
 
 def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
@@ -182,6 +204,8 @@ def _check(manifest: Manifest) -> None:
         raise PackDamaged("The path must name anchors, each once.")
     if not set(manifest.path) <= set(names):
         raise PackDamaged("The path names an anchor that the pack does not have.")
+    if manifest.scale not in SCALES or (manifest.scale > 1) != (manifest.effect == "sr"):
+        raise PackDamaged("The scale must be 2 or 4 for sr, and 1 for every other effect.")
     if not 0 <= manifest.halo <= MAX_HALO:
         raise PackDamaged(f"halo must be 0 to {MAX_HALO} pixels.")
     _check_curve(manifest.curve, len(manifest.path) - 1)

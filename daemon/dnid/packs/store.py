@@ -37,9 +37,18 @@ class Pack:
     folder: Path
 
     def network(self) -> nn.Module:
-        """The pack's architecture without weights (on the `meta` device)."""
+        """The pack's architecture without weights (on the `meta` device).
+
+        Raises PackDamaged with the bare fault.
+        """
         with torch.device("meta"):
-            return build(self.manifest.architecture, self.manifest.options)
+            network = build(self.manifest.architecture, self.manifest.options)
+        if network.scale != self.manifest.scale:
+            raise PackDamaged(
+                f"it says that it enlarges {self.manifest.scale} times, but its network does"
+                f" {network.scale} times."
+            )
+        return network
 
     def control(self) -> Control:
         names = [anchor.name for anchor in self.manifest.anchors]
@@ -69,25 +78,23 @@ class PackStore:
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = tuple(folders)
 
-    def find(self, effect: str, pack_id: str | None = None) -> Pack:
-        """The pack with this id, or the effect's default: the pack named like the effect,
-        else the first by id. Raises PackNotFound, or PackDamaged for a bad manifest; a
-        damaged pack of another name does not stand in the way of a sound one."""
+    def find(self, effect: str, pack_id: str | None = None, scale: int = 1) -> Pack:
+        """The pack with this id, or the default of effect and scale: the pack that is named
+        like them (`denoise`, `sr-x4`), else the first by id. Raises PackNotFound, or
+        PackDamaged for a bad manifest; a damaged pack of another name does not stand in the
+        way of a sound one."""
         if pack_id is not None:
-            pack = self.get(pack_id)
-            if pack.manifest.effect != effect:
-                raise PackNotFound(
-                    f"{pack_id!r} is a pack for {pack.manifest.effect}, not {effect}."
-                )
-            return pack
+            return _fitting(self.get(pack_id), effect, scale)
         folders = self._pack_folders()
-        if effect in folders and (pack := open_pack(folders[effect])).manifest.effect == effect:
+        default = effect if scale == 1 else f"{effect}-x{scale}"
+        if default in folders and _fits(pack := open_pack(folders[default]), effect, scale):
             return pack
         for name in sorted(folders):
             with contextlib.suppress(PackDamaged):
-                if (pack := open_pack(folders[name])).manifest.effect == effect:
+                if _fits(pack := open_pack(folders[name]), effect, scale):
                     return pack
-        raise PackNotFound(f"No pack for {effect} is installed; `dnid packs` lists what there is.")
+        what = effect if scale == 1 else f"{effect} that enlarges {scale} times"
+        raise PackNotFound(f"No pack for {what} is installed; `dnid packs` lists what there is.")
 
     def get(self, pack_id: str) -> Pack:
         """Raises PackNotFound, or PackDamaged for a bad manifest."""
@@ -147,6 +154,20 @@ MAX_FAULT = 400
 REMEDY = "install a sound copy or remove the pack (`dnid packs --help`)"
 
 
+def _fits(pack: Pack, effect: str, scale: int) -> bool:
+    return (pack.manifest.effect, pack.manifest.scale) == (effect, scale)
+
+
+def _fitting(pack: Pack, effect: str, scale: int) -> Pack:
+    """The pack itself. Raises PackNotFound when it does something else."""
+    manifest = pack.manifest
+    if manifest.effect != effect:
+        raise PackNotFound(f"{manifest.id!r} is a pack for {manifest.effect}, not {effect}.")
+    if manifest.scale != scale:
+        raise PackNotFound(f"{manifest.id!r} enlarges {manifest.scale} times, not {scale}.")
+    return pack
+
+
 def _describe(name: str, folder: Path) -> dict[str, Any]:
     try:
         pack = open_pack(folder)
@@ -158,6 +179,8 @@ def _describe(name: str, folder: Path) -> dict[str, Any]:
         "name": manifest.name,
         "version": manifest.version,
         "effect": manifest.effect,
+        "scale": manifest.scale,
+        "approximate": manifest.approximate,
         "path": list(manifest.path),
         "anchors": [{"name": a.name, "about": a.about} for a in manifest.anchors],
         "licence": manifest.licence,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from dnid.engine.limits import MAX_PIXELS, check_size
 from dnid.engine.result import Progress, Restored
 from dnid.errors import BadImage, BadMask, BadMessage, BadVersion, DniError
 from dnid.recipe import Execution, Recipe
@@ -16,9 +17,6 @@ MAX_ID = 64
 """Characters."""
 MAX_ERROR = 1000
 """Characters."""
-MAX_SIDE = 2**20
-MAX_PIXELS = 2**28
-"""Twice the largest camera back of today; 4 GiB as RGBA in f32."""
 MAX_FRAME_BYTES = MAX_PIXELS * 4 * 4
 
 Header = dict[str, Any]
@@ -168,25 +166,17 @@ def result_answer(name: str, image: Picture, restored: Restored) -> Header:
 def _parse_restore(header: Header, name: str) -> Restore:
     image = Picture.from_dict(header.get("image"))
     mask = None if header.get("mask") is None else Picture.from_dict(header["mask"])
-    _check_size(image)
+    recipe = Recipe.from_dict(header.get("recipe"))
+    check_size(image.height, image.width, recipe.scale)
+    if not 1 <= image.channels <= 4:
+        raise BadImage(f"A picture has 1 to 4 channels, not {image.channels}.")
     if mask is not None and mask.shape != (image.height, image.width, 1):
         raise BadMask(
             f"The mask must be gray and {image.width} × {image.height} pixels like the picture, "
             f"not {mask.width} × {mask.height}."
         )
     how = Execution(**{key: header[key] for key in ("device", "exact_tiles") if key in header})
-    return Restore(name, Recipe.from_dict(header.get("recipe")), image, mask, how)
-
-
-def _check_size(image: Picture) -> None:
-    height, width, channels = image.shape
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and height * width <= MAX_PIXELS):
-        raise BadImage(
-            f"A picture of {width} × {height} pixels cannot be restored; from one pixel"
-            f" to {MAX_PIXELS // 10**6} megapixels are possible."
-        )
-    if not 1 <= channels <= 4:
-        raise BadImage(f"A picture has 1 to 4 channels, not {channels}.")
+    return Restore(name, recipe, image, mask, how)
 
 
 def _check_version(header: Header) -> None:
