@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from dnid.networks import build
 from dnid.packs.manifest import Anchor, Manifest
@@ -70,35 +69,23 @@ def small_manifest(anchors: dict[str, str], **changes: Any) -> Manifest:  # noqa
     return Manifest(**(fields | changes))
 
 
-class Enlarger(nn.Module):
-    """A network like SRVGG in small: convolutions, pixel shuffle, on top of the plain enlarging."""
-
-    multiple = 1
-
-    def __init__(self, scale: int) -> None:
-        super().__init__()
-        self.scale = scale
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 6, 3, padding=1), nn.PReLU(6), nn.Conv2d(6, 3 * scale**2, 3, padding=1)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.pixel_shuffle(self.body(x.to(self.body[0].weight.dtype)), self.scale)
-        return F.interpolate(x, scale_factor=self.scale, mode="nearest") + y.to(x.dtype)
+def enlarger_options(scale: int) -> dict[str, Any]:
+    """Of the smallest `srvgg`."""
+    return {"num_feat": 6, "num_conv": 0, "upscale": scale}
 
 
 ENLARGER_HALO = 2
 
 
-def write_enlarger(folder: Path, scale: int, seed: int = 0, **changes: Any) -> Path:  # noqa: ANN401
-    """A pack for sr, its network the one above (which `networks` must know by then)."""
-    options = {"scale": scale}
-    fields = {"id": f"sr-x{scale}", "effect": "sr", "scale": scale, "halo": ENLARGER_HALO}
-    return write_pack(
-        folder,
-        random_anchors(seed, options, "enlarger"),
-        **fields | {"architecture": "enlarger", "options": options} | changes,
-    )
+def write_enlarger(folder: Path, scale: int, **changes: Any) -> Path:  # noqa: ANN401
+    """A pack for sr."""
+    options = enlarger_options(scale)
+    fields = {
+        "id": f"sr-x{scale}", "effect": "sr", "scale": scale, "halo": ENLARGER_HALO,
+        "architecture": "srvgg", "options": options,
+    }  # fmt: skip
+    anchors = changes.pop("anchors", None) or random_anchors(0, options, "srvgg")
+    return write_pack(folder, anchors, **fields | changes)
 
 
 def write_pack(folder: Path, anchors: dict[str, State] | None = None, **changes: Any) -> Path:  # noqa: ANN401

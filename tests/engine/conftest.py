@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 import torch
-from tests.small import Enlarger, write_pack
-
-from dnid.networks import ARCHITECTURES
-
-
-@pytest.fixture(autouse=True, scope="module")
-def enlarger() -> Iterator[None]:
-    """Let packs name the tests' small enlarging network."""
-    with patch.dict(ARCHITECTURES, {"enlarger": Enlarger}):
-        yield
+from tests.small import write_pack
 
 
 @pytest.fixture(scope="session")

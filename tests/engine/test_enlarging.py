@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.small_engine import assert_holds, engine_in, enlarge, expected, tiles_of
-from tests.small import FULL_SCALE, photo, random_anchors, write_enlarger, write_pack
+from tests.small import (
+    FULL_SCALE,
+    enlarger_options,
+    photo,
+    random_anchors,
+    write_enlarger,
+    write_pack,
+)
 
 from dnid.engine.engine import Engine
 from dnid.errors import BadImage, PackNotFound
@@ -188,15 +195,11 @@ def test_too_large_a_result_is_refused_before_anything_is_computed(tmp_path: Pat
 
 def test_overflow_reruns_in_float32(tmp_path: Path) -> None:
     """A larger tile that is not finite in float16 is computed again in float32."""
-    options = {"scale": 2}
-    anchors = random_anchors(0, options, "enlarger")
+    anchors = random_anchors(0, enlarger_options(2), "srvgg")
     for state in anchors.values():
         state["body.0.weight"] *= 1e6
         state["body.2.weight"] *= 1e-6
-    write_pack(
-        tmp_path, anchors, id="sr-x2", effect="sr", scale=2, halo=2,
-        architecture="enlarger", options=options,
-    )  # fmt: skip
+    write_enlarger(tmp_path, 2, anchors=anchors)
     engine = engine_in(tmp_path, "float16")
     image = photo(8, 8, 3, "float32")
     assert_holds(
