@@ -8,13 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save
-from torch import nn
 
-from dnid.dni.blend import AnchorStack, BlendedNetwork
-from dnid.engine.receptive import full_halo
+from dnid.dni.blend import AnchorStack
 from dnid.errors import BadInput
 from dnid.packs.manifest import Manifest
-from dnipack.halo import measure_halo
+from dnipack.halo import pack_halo
 from dnipack.photos import Photo
 from dnipack.recipe import TrainingRecipe
 from dnipack.train import State
@@ -34,23 +32,10 @@ def build_pack(
         raise BadInput("An anchor holds a value beyond float16's range; it cannot be stored.")
     stored = {name: _rounded(state) for name, state in anchors.items()}
     hashes = {name: _write_anchor(stored[name], output / f"{name}.safetensors") for name in stored}
-    manifest = recipe.manifest(hashes, _halo(recipe.build_network(), stored, probes))
+    halo, approximate = pack_halo(recipe.build_network(), AnchorStack(stored), probes)
+    manifest = recipe.manifest(hashes, halo, approximate)
     write_atomically(output / "manifest.json", manifest.to_json().encode())
     return manifest
-
-
-def _halo(network: nn.Module, anchors: Mapping[str, State], probes: Sequence[Photo]) -> int:
-    stack = AnchorStack(anchors)
-    multiple = int(network.multiple)  # type: ignore[arg-type]
-    if (full := full_halo(network, multiple)) is None:
-        raise BadInput("The network sees the whole picture at once; it cannot run in tiles.")
-    blended = BlendedNetwork(network, stack, torch.float32)
-    count = len(anchors)
-    with torch.inference_mode():
-        return measure_halo(
-            lambda index: blended.set([float(i == index) for i in range(count)]),
-            count, probes, full, multiple,
-        )  # fmt: skip
 
 
 def _rounded(state: State) -> State:

@@ -128,7 +128,13 @@ class TrainingRecipe:
         """With fresh weights."""
         return build(self._architecture, self._options)
 
-    def manifest(self, hashes: Mapping[str, str], halo: int) -> Manifest:
+    @property
+    def scale(self) -> int:
+        """How many times higher and wider the network's result is."""
+        with torch.device("meta"):
+            return int(self.build_network().scale)  # type: ignore[arg-type]
+
+    def manifest(self, hashes: Mapping[str, str], halo: int, approximate: bool = False) -> Manifest:
         """What the pack says of itself. `hashes`: anchor → sha256 of its file."""
         end = len(self.path) - 1.0
         return Manifest(
@@ -147,6 +153,8 @@ class TrainingRecipe:
             halo=halo,
             licence=self.licence,
             trained_on=self.trained_on,
+            scale=self.scale,
+            approximate=approximate,
         )
 
     @property

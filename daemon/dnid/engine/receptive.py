@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 MAX_PROBE = 1024
-"""Side in pixels; a network that sees beyond half of it counts as seeing everything."""
+"""Length in pixels; a network that sees beyond half of it counts as seeing everything."""
+_SHORT = 8
+"""Width of a probe, and its first length, in multiples."""
 
 
 def full_halo(network: nn.Module, multiple: int, scale: int = 1) -> int | None:
@@ -18,12 +20,23 @@ def full_halo(network: nn.Module, multiple: int, scale: int = 1) -> int | None:
     ReLU is open, so the gradient of the middle outputs is non-zero exactly where they see.
     """
     network = _with_positive_weights(network)
-    side = 8 * multiple
-    while side <= MAX_PROBE:
-        reach = _reach(network, side, multiple, scale)
-        if reach < side // 2 - multiple:  # it ends inside the probe
-            return -(-reach // multiple) * multiple
-        side *= 2
+    reach = 0
+    for axis in (2, 3):
+        along = _reach_along(axis, network, multiple, scale)
+        if along is None:
+            return None
+        reach = max(reach, along)
+    return -(-reach // multiple) * multiple
+
+
+def _reach_along(axis: int, network: nn.Module, multiple: int, scale: int) -> int | None:
+    """In pixels. The probe is a strip: narrow, so that a long one costs little."""
+    length = _SHORT * multiple
+    while length <= MAX_PROBE:
+        reach = _reach(axis, length, network, multiple, scale)
+        if reach < length // 2 - multiple:  # it ends inside the probe
+            return reach
+        length *= 2
     return None
 
 
@@ -39,15 +52,14 @@ def _with_positive_weights(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def _reach(network: nn.Module, side: int, multiple: int, scale: int) -> int:
-    """How many pixels beyond the middle block the gradient of its outputs goes."""
-    x = torch.rand(1, 3, side, side, dtype=torch.float64).requires_grad_()
-    start = (side // 2) // multiple * multiple
-    block = slice(start * scale, (start + multiple) * scale)
-    network(x)[..., block, block].sum().backward()
-    assert x.grad is not None
-    seen: Tensor = x.grad[0].abs().sum(0) > 0
-    rows, columns = seen.any(1).nonzero(), seen.any(0).nonzero()
-    first = min(int(rows[0]), int(columns[0]))
-    last = max(int(rows[-1]), int(columns[-1]))
-    return max(start - first, last - (start + multiple - 1))
+def _reach(axis: int, length: int, network: nn.Module, multiple: int, scale: int) -> int:
+    """How many pixels beyond the middle block the gradient of its outputs goes along `axis`."""
+    shape = [1, 3, _SHORT * multiple, _SHORT * multiple]
+    shape[axis] = length
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(shape, dtype=torch.float64, generator=generator).requires_grad_()
+    start = length // 2 // multiple * multiple
+    block = network(x).narrow(axis, start * scale, multiple * scale)
+    (gradient,) = torch.autograd.grad(block.sum(), x)
+    seen: Tensor = gradient.abs().amax([0, 1, 5 - axis]).nonzero()
+    return max(start - int(seen[0]), int(seen[-1]) - (start + multiple - 1))
