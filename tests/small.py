@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dnid.networks import build
-from dnid.packs.manifest import Anchor, Manifest
+from dnid.packs.manifest import Anchor, AutoEstimator, Manifest
 
 Pixels = NDArray[Any]
 State = dict[str, Tensor]
@@ -88,17 +88,47 @@ def write_enlarger(folder: Path, scale: int, **changes: Any) -> Path:  # noqa: A
     return write_pack(folder, anchors, **fields | changes)
 
 
-def write_pack(folder: Path, anchors: dict[str, State] | None = None, **changes: Any) -> Path:  # noqa: ANN401
+ESTIMATOR_OPTIONS = {"channels": [1]}
+
+
+def brightness_estimator() -> State:
+    """An estimator whose proposal is the mean brightness of the picture."""
+    middle = torch.zeros(1, 1, 3, 3)
+    middle[..., 1, 1] = 1
+    return {
+        "head.weight": middle.expand(1, 12, 3, 3) / 12,
+        "head.bias": torch.zeros(1),
+        "body.0.weight": middle,
+        "body.0.bias": torch.zeros(1),
+        "tail.weight": torch.tensor([1.0, 0.0]).reshape(2, 1, 1, 1),
+        "tail.bias": torch.zeros(2),
+    }
+
+
+def write_pack(
+    folder: Path,
+    anchors: dict[str, State] | None = None,
+    estimator: State | None = None,
+    **changes: Any,  # noqa: ANN401
+) -> Path:
     """A pack of float32 anchors below `folder`; `changes` are fields of its manifest."""
     pack = folder / changes.get("id", "denoise")
     pack.mkdir(parents=True)
-    hashes = {}
-    for name, state in (anchors or random_anchors()).items():
-        save_file(state, pack / f"{name}.safetensors")
-        hashes[name] = hashlib.sha256((pack / f"{name}.safetensors").read_bytes()).hexdigest()
+    hashes = {
+        n: _save(s, pack / f"{n}.safetensors") for n, s in (anchors or random_anchors()).items()
+    }
+    if estimator is not None:
+        sha256 = _save(estimator, pack / "auto.safetensors")
+        changes = {"auto": AutoEstimator(sha256, ESTIMATOR_OPTIONS)} | changes
     manifest = small_manifest(hashes, **changes)
     (pack / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     return pack
+
+
+def _save(state: State, path: Path) -> str:
+    """Its sha256."""
+    save_file({key: value.contiguous() for key, value in state.items()}, path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def photo(height: int, width: int, channels: int, dtype: str, seed: int = 0) -> Pixels:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dnid.errors import PackDamaged
-from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, Manifest, parse
+from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, AutoEstimator, Manifest, parse
 
 HASH = "0123456789abcdef" * 4
 MANIFEST = Manifest(
@@ -285,3 +285,38 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
     """Broken, deep, long or unspeakable JSON is a damaged pack, whatever the parser raises."""
     with pytest.raises(PackDamaged, match=r"manifest\.json (is|must be|has)"):
         parse(data)
+
+
+def test_the_estimator_is_an_optional_key() -> None:
+    """`auto` is written when there is one, and read back as it was."""
+    auto = AutoEstimator(HASH, {"channels": [8]})
+    text = replace(MANIFEST, auto=auto).to_json()
+    assert json.loads(text)["auto"] == {"sha256": HASH, "options": {"channels": [8]}}
+    assert parse(text.encode()).auto == auto
+    assert parse(TEXT.encode()).auto is None
+
+
+@pytest.mark.parametrize(
+    ("auto", "said"),
+    [
+        (None, "'auto' must be a JSON object"),
+        ({}, "auto has no 'sha256'"),
+        ({"sha256": HASH}, "auto has no 'options'"),
+        ({"sha256": "x", "options": {}}, "sha256 'x' is not of the form"),
+        ({"sha256": HASH, "options": []}, "'options' must be a JSON object"),
+        ({"sha256": HASH, "options": {}, "file": "../x"}, "auto has unknown keys: 'file'"),
+    ],
+)
+def test_estimators_that_are_refused(auto: object, said: str) -> None:
+    """The table is read as strictly as the rest; the file's name is fixed."""
+    with pytest.raises(PackDamaged, match=said):
+        parse(json.dumps(json.loads(TEXT) | {"auto": auto}).encode())
+
+
+def test_no_anchor_takes_the_estimators_file() -> None:
+    """An anchor named auto would lie in the same file."""
+    anchors = (replace(MANIFEST.anchors[0], name="auto"), replace(MANIFEST.anchors[1], parent=None))
+    named = replace(MANIFEST, anchors=anchors, path=("auto", "n40"))
+    assert parse(named.to_json().encode()).path == ("auto", "n40")
+    with pytest.raises(PackDamaged, match=r"An anchor has the estimator's file, auto\.safetensors"):
+        parse(replace(named, auto=AutoEstimator(HASH, {})).to_json().encode())

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from tests.service.processes import restore_header
 
-from dnid.engine.result import Progress
+from dnid.engine.result import PackUsed, Progress, Proposed
 from dnid.errors import BadImage, BadMask, BadMessage, BadRecipe, BadVersion, Cancelled, DniError
 from dnid.recipe import Execution, Recipe, Stage
 from dnid.service import messages
-from dnid.service.messages import Cancel, Hello, Picture, Restore, Shutdown
+from dnid.service.messages import Auto, Cancel, Hello, Picture, Restore, Shutdown
 
 GRAY = {"height": 2, "width": 3, "channels": 1, "dtype": "u8"}
 
@@ -34,6 +34,21 @@ def test_other_requests() -> None:
     assert messages.parse_request(hello) == Hello("a", "gimp")
     cancel = {"v": 1, "kind": "cancel", "id": "b", "job": "7"}
     assert messages.parse_request(cancel) == Cancel("b", "7")
+
+
+def test_auto() -> None:
+    """It is a restore without a mask, and its answer has a strength for each effect."""
+    header = restore_header("7", kind="auto")
+    auto = Auto("7", Recipe((Stage("denoise", 1.0),)), Picture(2, 3, 1, "u8"))
+    assert messages.parse_request(header) == auto
+    proposed = Proposed({"denoise": 0.25}, 0.5, (PackUsed("denoise", "00"),))
+    assert messages.auto_answer("7", proposed) == {
+        "v": 1, "kind": "auto", "id": "7", "strengths": {"denoise": 0.25}, "seconds": 0.5,
+        "packs": [{"id": "denoise", "sha256": "00"}],
+    }  # fmt: skip
+    for changes, error in (({"image": None}, BadMessage), ({"recipe": None}, BadRecipe)):
+        with pytest.raises(error):
+            messages.parse_request(header | changes)
 
 
 def test_every_version_may_say_hello_and_goodbye() -> None:

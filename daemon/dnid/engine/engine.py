@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from dnid.engine.auto import propose
 from dnid.engine.device import find_device
 from dnid.engine.pixels import FULL_SCALE, Image, check_image, check_mask
-from dnid.engine.result import PackUsed, Progress, Restored
+from dnid.engine.result import PackUsed, Progress, Proposed, Restored
 from dnid.engine.runner import PackRunner
 from dnid.engine.stage import Counter, StageRun
-from dnid.packs.store import PackStore
+from dnid.errors import BadRecipe
+from dnid.networks.estimator import StrengthEstimator
+from dnid.packs.store import Pack, PackStore
 from dnid.recipe import Execution, Recipe, Stage
 
 DEFAULT = Execution()
@@ -35,6 +38,7 @@ class Engine:
     def __init__(self, store: PackStore) -> None:
         self.store = store
         self._runners: dict[tuple[str, str], PackRunner] = {}
+        self._estimators: dict[str, StrengthEstimator] = {}
 
     def restore(
         self,
@@ -81,6 +85,23 @@ class Engine:
             packs=tuple(PackUsed(r.pack.manifest.id, r.pack.sha256) for r in runners),
         )
 
+    def propose(self, image: Image, recipe: Recipe) -> Proposed:
+        """The strengths that the packs of the recipe's stages propose for `image`.
+
+        The stages' own strengths do not matter. Raises BadRecipe for a pack that proposes
+        none, BadImage, PackNotFound, PackDamaged or NotFinite.
+        """
+        start = time.perf_counter()
+        check_image(image, recipe.scale)
+        packs = [self.store.find(s.effect, s.pack, s.scale) for s in recipe.stages]
+        estimators = [self._estimator(pack) for pack in packs]
+        strengths = {
+            stage.effect: propose(estimator, image)
+            for stage, estimator in zip(recipe.stages, estimators, strict=True)
+        }
+        used = tuple(PackUsed(pack.manifest.id, pack.sha256) for pack in packs)
+        return Proposed(strengths, time.perf_counter() - start, used)
+
     def describe(self) -> dict[str, Any]:
         """What `dnid status` shows: threads, devices, and the measured networks."""
         devices = ["cpu"]
@@ -98,6 +119,16 @@ class Engine:
         if key not in self._runners:
             self._runners[key] = PackRunner(pack, device)
         return self._runners[key]
+
+    def _estimator(self, pack: Pack) -> StrengthEstimator:
+        if pack.sha256 not in self._estimators:
+            estimator = pack.estimator()
+            if estimator is None:
+                raise BadRecipe(
+                    f"Pack {pack.manifest.id!r} proposes no strength; choose a number from 0 to 1."
+                )
+            self._estimators[pack.sha256] = estimator
+        return self._estimators[pack.sha256]
 
 
 def _as_float(image: Image) -> Image:

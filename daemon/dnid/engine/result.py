@@ -40,3 +40,12 @@ class Restored:
     seconds: float
     """In the engine."""
     packs: tuple[PackUsed, ...]
+
+
+@dataclass(frozen=True)
+class Proposed:
+    strengths: dict[str, float]
+    """Effect → 0..1."""
+    seconds: float
+    """In the engine."""
+    packs: tuple[PackUsed, ...]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from dnid.errors import PackDamaged
 from dnid.recipe import EFFECTS, SCALES
@@ -40,6 +40,18 @@ class Anchor:
 
 
 @dataclass(frozen=True)
+class AutoEstimator:
+    """The small network that proposes a strength (networks/estimator.py)."""
+
+    sha256: str
+    """Of its file, lower-case hexadecimal."""
+    options: Mapping[str, Any]
+    """Arguments of StrengthEstimator."""
+
+    file: ClassVar = "auto.safetensors"
+
+
+@dataclass(frozen=True)
 class Manifest:
     id: str
     name: str
@@ -63,6 +75,8 @@ class Manifest:
     approximate: bool = False
     """Whether the network sees the whole picture at once (instance statistics, global
     pooling), so that no halo makes tiles exact."""
+    auto: AutoEstimator | None = None
+    """What proposes a strength; None where the user chooses alone."""
 
     def to_json(self) -> str:
         """The exact text of manifest.json; equal manifests give equal bytes.
@@ -91,6 +105,8 @@ class Manifest:
             for key, default in _OPTIONAL.items()
             if getattr(self, key) != default
         }
+        if self.auto is not None:
+            table["auto"] = {"sha256": self.auto.sha256, "options": dict(self.auto.options)}
         return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -126,6 +142,7 @@ def parse(data: bytes) -> Manifest:
         licence=reader.take("licence", str),
         trained_on=reader.take("trained_on", str),
         **{key: reader.take_or(key, default) for key, default in _OPTIONAL.items()},
+        auto=_auto(reader.take("auto", dict) if "auto" in reader.rest else None),
     )
     network.finish()
     reader.finish()
@@ -193,9 +210,21 @@ def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
     return tuple(anchors)
 
 
+def _auto(table: dict[str, Any] | None) -> AutoEstimator | None:
+    if table is None:
+        return None
+    reader = _Table(table, "auto")
+    sha256 = _match(_SHA256, reader.take("sha256", str), "sha256")
+    auto = AutoEstimator(sha256, reader.take("options", dict))
+    reader.finish()
+    return auto
+
+
 def _check(manifest: Manifest) -> None:
     """What holds between the fields."""
     names = [anchor.name for anchor in manifest.anchors]
+    if manifest.auto and manifest.auto.file in (anchor.file for anchor in manifest.anchors):
+        raise PackDamaged(f"An anchor has the estimator's file, {manifest.auto.file}.")
     if len(set(names)) != len(names):
         raise PackDamaged("Two anchors have the same name.")
     if manifest.effect not in EFFECTS:

@@ -22,6 +22,7 @@ from dnid.dni.blend import AnchorStack
 from dnid.dni.control import Control
 from dnid.errors import DniError, PackDamaged, PackNotFound
 from dnid.networks import build
+from dnid.networks.estimator import StrengthEstimator, build_estimator
 from dnid.packs.anchors import read_anchor
 from dnid.packs.files import read_file
 from dnid.packs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
@@ -65,11 +66,29 @@ class Pack:
             }
         return AnchorStack(states, device)
 
+    def estimator(self) -> StrengthEstimator | None:
+        """What proposes a strength, read and verified; None when the pack has none.
+
+        Raises PackDamaged, naming the file and the fault."""
+        with telling(f"Pack {self.manifest.id!r}", REMEDY):
+            return self._estimator()
+
     def verify(self) -> None:
-        """Read every anchor and keep none. Raises PackDamaged with the bare fault."""
+        """Read every file and keep none. Raises PackDamaged with the bare fault."""
         expected = self.network().state_dict()
         for anchor in self.manifest.anchors:
             read_anchor(self.folder / anchor.file, anchor.sha256, expected)
+        self._estimator()
+
+    def _estimator(self) -> StrengthEstimator | None:
+        auto = self.manifest.auto
+        if auto is None:
+            return None
+        with torch.device("meta"):
+            network = build_estimator(auto.options)
+        state = read_anchor(self.folder / auto.file, auto.sha256, network.state_dict())
+        network.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
+        return network.eval()
 
 
 class PackStore:
@@ -186,5 +205,6 @@ def _describe(name: str, folder: Path) -> dict[str, Any]:
         "licence": manifest.licence,
         "trained_on": manifest.trained_on,
         "sha256": pack.sha256,
+        "auto": manifest.auto is not None,
         "folder": str(folder),
     }

@@ -75,7 +75,7 @@ class Bridge:
             return
         with contextlib.suppress(DaemonDied):
             for name, kind in self.unfinished.items():
-                if kind == "restore":
+                if kind in ("restore", "auto"):
                     self.channel.send(answer("cancel", "", job=name))
         self.channel.close(LINGER_SECONDS)
 

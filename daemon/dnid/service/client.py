@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dnid.engine.result import PackUsed, Progress, Restored
+from dnid.engine.result import PackUsed, Progress, Proposed, Restored
 from dnid.errors import DaemonDied, DaemonUnavailable
 from dnid.recipe import Execution, Recipe
 from dnid.service import connection, frames
@@ -89,8 +89,39 @@ class Client:
         The result lies over the memory of the message.
         Raises what the engine raises, Cancelled, Busy, DaemonDied and BadMessage.
         """
+        form = None if mask is None else frames.describe(mask).to_dict()
+        pictures = [image] if mask is None else [image, mask]
+        job = self._send("restore", recipe, pictures, mask=form, **asdict(how))
+        return _restored(self._follow(job, "result", progress, cancelled))
+
+    def propose(self, image: np.ndarray, recipe: Recipe) -> Proposed:
+        """The strengths that the packs of the recipe's stages propose for the picture.
+
+        The stages' own strengths do not matter. Raises BadRecipe for a pack that proposes
+        none, and what `restore` raises.
+        """
+        job = self._send("auto", recipe, [image])
+        header, _ = self._follow(job, "auto", lambda _: None, lambda: False)
+        return Proposed(header["strengths"], header["seconds"], _packs_of(header))
+
+    def _send(
+        self, kind: str, recipe: Recipe, pictures: Sequence[np.ndarray], **more: object
+    ) -> str:
+        """The id of the job that was asked for; `pictures` begin with the image."""
         job = next(self._ids)
-        self._send_restore(job, image, recipe, mask, how)
+        form = frames.describe(pictures[0]).to_dict()
+        header = answer(kind, job, recipe=recipe.to_dict(), image=form, **more)
+        self._channel.send(header, [frames.to_frame(picture) for picture in pictures])
+        return job
+
+    def _follow(
+        self,
+        job: str,
+        end: str,
+        progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> Message:
+        """Its answer of the kind `end`. Raises the error that is answered instead."""
         asked = False
         while True:
             message = self._channel.receive(POLL_SECONDS)
@@ -99,22 +130,9 @@ class Client:
                 self._channel.send(answer("cancel", f"cancel {job}", job=job))
             if message is None or message[0].get("id") != job:
                 continue
-            if restored := _read(message, progress):
-                return restored
-
-    def _send_restore(
-        self, job: str, image: np.ndarray, recipe: Recipe, mask: np.ndarray | None, how: Execution
-    ) -> None:
-        header = answer(
-            "restore",
-            job,
-            recipe=recipe.to_dict(),
-            image=frames.describe(image).to_dict(),
-            mask=None if mask is None else frames.describe(mask).to_dict(),
-            **asdict(how),
-        )
-        pictures = [image] if mask is None else [image, mask]
-        self._channel.send(header, [frames.to_frame(picture) for picture in pictures])
+            if checked(message[0], "progress", end)["kind"] == end:
+                return message
+            progress(_progress(message[0]))
 
 
 def stop_daemon() -> bool:
@@ -137,13 +155,17 @@ def daemon_status() -> Header | None:
         return client.status()
 
 
-def _read(message: Message, progress: Callable[[Progress], None]) -> Restored | None:
-    """The result, or None after telling the progress. Raises the error that is answered."""
+def _progress(header: Header) -> Progress:
+    numbers = (header.get(key, 0) for key in ("done", "total", "ahead"))
+    return Progress(str(header.get("state")), *numbers)
+
+
+def _restored(message: Message) -> Restored:
     header, payload = message
-    if checked(header, "progress", "result")["kind"] == "progress":
-        numbers = (header.get(key, 0) for key in ("done", "total", "ahead"))
-        progress(Progress(str(header.get("state")), *numbers))
-        return None
     pixels, _ = frames.unpack(Picture.from_dict(header.get("image")), None, payload)
-    packs = tuple(PackUsed(pack["id"], pack["sha256"]) for pack in header["packs"])
-    return Restored(pixels, header["device"], header["format"], header["seconds"], packs)
+    how = header["device"], header["format"], header["seconds"]
+    return Restored(pixels, *how, _packs_of(header))
+
+
+def _packs_of(header: Header) -> tuple[PackUsed, ...]:
+    return tuple(PackUsed(pack["id"], pack["sha256"]) for pack in header["packs"])

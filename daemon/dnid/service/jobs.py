@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dnid.engine.result import Progress, Restored
+from dnid.engine.result import Progress, Proposed, Restored
 from dnid.errors import BadMessage, Busy, DniError, InternalError, from_code
 from dnid.recipe import Execution, Recipe
 
@@ -40,6 +40,8 @@ class Job:
     mask: np.ndarray | None
     """H×W."""
     how: Execution
+    auto: bool = False
+    """Propose the recipe's strengths, and restore nothing."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -89,6 +91,9 @@ class JobQueue:
         return True
 
 
+Outcome = Restored | Proposed | DniError
+
+
 @dataclass(frozen=True)
 class Loaded:
     engine: Engine
@@ -108,7 +113,7 @@ class Advanced:
 @dataclass(frozen=True)
 class Finished:
     job: Job
-    outcome: Restored | DniError
+    outcome: Outcome
 
 
 Event = Loaded | LoadFailed | Advanced | Finished
@@ -160,17 +165,22 @@ class Worker:
 
     def _run(self, engine: Engine, job: Job) -> None:
         try:
-            outcome: Restored | DniError = engine.restore(
-                job.image,
-                job.recipe,
-                job.mask,
-                how=job.how,
-                progress=self._throttled(job),
-                cancelled=job.cancelled.is_set,
-            )
+            outcome: Outcome = self._do(engine, job)
         except Exception as error:  # noqa: BLE001 (told to the client)
             outcome = as_told(error)
         self._tell(Finished(job, outcome))
+
+    def _do(self, engine: Engine, job: Job) -> Restored | Proposed:
+        if job.auto:
+            return engine.propose(job.image, job.recipe)
+        return engine.restore(
+            job.image,
+            job.recipe,
+            job.mask,
+            how=job.how,
+            progress=self._throttled(job),
+            cancelled=job.cancelled.is_set,
+        )
 
     def _throttled(self, job: Job) -> Callable[[Progress], None]:
         """Tells every change of state and every end; in between one in PROGRESS_SECONDS."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from dnid.engine.limits import MAX_PIXELS, check_size
-from dnid.engine.result import Progress, Restored
+from dnid.engine.result import Progress, Proposed, Restored
 from dnid.errors import BadImage, BadMask, BadMessage, BadVersion, DniError
 from dnid.recipe import Execution, Recipe
 
@@ -86,10 +86,19 @@ class Restore:
 
 
 @dataclass(frozen=True)
+class Auto:
+    """Asks which strengths fit the picture."""
+
+    id: str
+    recipe: Recipe
+    image: Picture
+
+
+@dataclass(frozen=True)
 class Cancel:
     id: str
     job: str
-    """The id of a restore of the same client."""
+    """The id of a restore or an auto of the same client."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ class Shutdown:
     id: str
 
 
-Request = Hello | ListPacks | AskStatus | Restore | Cancel | Shutdown
+Request = Hello | ListPacks | AskStatus | Restore | Auto | Cancel | Shutdown
 
 
 def request_id(header: Header) -> str:
@@ -123,6 +132,8 @@ def parse_request(header: Header) -> Request:
             return AskStatus(name)
         case "restore":
             return _parse_restore(header, name)
+        case "auto":
+            return Auto(name, *_parse_work(header))
         case "cancel":
             return Cancel(name, _field(header, "job", str))
         case "shutdown":
@@ -163,13 +174,19 @@ def result_answer(name: str, image: Picture, restored: Restored) -> Header:
     )
 
 
+def auto_answer(name: str, proposed: Proposed) -> Header:
+    return answer(
+        "auto",
+        name,
+        strengths=proposed.strengths,
+        seconds=proposed.seconds,
+        packs=[asdict(pack) for pack in proposed.packs],
+    )
+
+
 def _parse_restore(header: Header, name: str) -> Restore:
-    image = Picture.from_dict(header.get("image"))
+    recipe, image = _parse_work(header)
     mask = None if header.get("mask") is None else Picture.from_dict(header["mask"])
-    recipe = Recipe.from_dict(header.get("recipe"))
-    check_size(image.height, image.width, recipe.scale)
-    if not 1 <= image.channels <= 4:
-        raise BadImage(f"A picture has 1 to 4 channels, not {image.channels}.")
     if mask is not None and mask.shape != (image.height, image.width, 1):
         raise BadMask(
             f"The mask must be gray and {image.width} × {image.height} pixels like the picture, "
@@ -177,6 +194,15 @@ def _parse_restore(header: Header, name: str) -> Restore:
         )
     how = Execution(**{key: header[key] for key in ("device", "exact_tiles") if key in header})
     return Restore(name, recipe, image, mask, how)
+
+
+def _parse_work(header: Header) -> tuple[Recipe, Picture]:
+    image = Picture.from_dict(header.get("image"))
+    recipe = Recipe.from_dict(header.get("recipe"))
+    check_size(image.height, image.width, recipe.scale)
+    if not 1 <= image.channels <= 4:
+        raise BadImage(f"A picture has 1 to 4 channels, not {image.channels}.")
+    return recipe, image
 
 
 def _check_version(header: Header) -> None:

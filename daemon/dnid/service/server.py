@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import zmq
 
 from dnid import __version__
-from dnid.engine.result import Progress, Restored
+from dnid.engine.result import Progress, Proposed
 from dnid.errors import BadMessage, Cancelled, DniError
+from dnid.recipe import Execution
 from dnid.service import connection, frames, messages, wire
 from dnid.service.connection import Instance
 from dnid.service.jobs import (
@@ -26,6 +27,7 @@ from dnid.service.jobs import (
     JobQueue,
     Loaded,
     LoadFailed,
+    Outcome,
     Worker,
     as_told,
 )
@@ -168,8 +170,8 @@ class Server:
             self._send(client, error_answer(name, told))
 
     def _answer(self, client: bytes, request: Request, payload: Sequence[zmq.Frame]) -> None:
-        if payload and not isinstance(request, messages.Restore):
-            raise BadMessage("Only a restore brings frames.")
+        if payload and not isinstance(request, messages.Restore | messages.Auto):
+            raise BadMessage("Only restore and auto bring frames.")
         match request:
             case messages.Hello():
                 log.info("Hello from %.100r", request.client)
@@ -178,8 +180,12 @@ class Server:
                 self._list_packs(client, request.id)
             case messages.AskStatus():
                 self._send(client, answer("status", request.id, **self._status()))
-            case messages.Restore():
-                self._add_job(client, request, payload)
+            case messages.Restore(name, recipe, form, mask_form, how):
+                image, mask = frames.unpack(form, mask_form, payload)
+                self._add_job(Job(client, name, recipe, image, mask, how))
+            case messages.Auto(name, recipe, form):
+                image, _ = frames.unpack(form, None, payload)
+                self._add_job(Job(client, name, recipe, image, None, Execution(), auto=True))
             case messages.Cancel():
                 if job := self.jobs.find(client, request.job):
                     self._cancel(job)
@@ -208,11 +214,7 @@ class Server:
             self.asked_packs.append((client, name))
             self._load()
 
-    def _add_job(
-        self, client: bytes, request: messages.Restore, payload: Sequence[zmq.Frame]
-    ) -> None:
-        image, mask = frames.unpack(request.image, request.mask, payload)
-        job = Job(client, request.id, request.recipe, image, mask, request.how)
+    def _add_job(self, job: Job) -> None:
         self.jobs.add(job)
         self._tell_place(job, ahead=len(self.jobs) - 1)
         self._load()
@@ -249,13 +251,16 @@ class Server:
                 with self._telling(event.job.client, event.job.id):
                     self._finish(event.job, event.outcome)
 
-    def _finish(self, job: Job, outcome: Restored | DniError) -> None:
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         self.jobs.running, self.last_active = None, time.monotonic()
         if isinstance(outcome, DniError):
             log.info("Job %r of %s: %s", job.id, job.image.shape, outcome)
             self._send(job.client, error_answer(job.id, outcome))
+            return
+        log.info("Job %r of %s: %.2f s", job.id, job.image.shape, outcome.seconds)
+        if isinstance(outcome, Proposed):
+            self._send(job.client, messages.auto_answer(job.id, outcome))
         else:
-            log.info("Job %r of %s: %.2f s", job.id, job.image.shape, outcome.seconds)
             header = messages.result_answer(job.id, frames.describe(outcome.pixels), outcome)
             self._send(job.client, header, [frames.to_frame(outcome.pixels)])
 
