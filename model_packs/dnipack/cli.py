@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from dnid.errors import DniError
-from dnipack.commands import measure, train
+from dnipack.commands import calibrate, measure, train
 
-COMMANDS = (train, measure)
+COMMANDS = (train, calibrate, measure)
 """In the order of the help text."""
 
 

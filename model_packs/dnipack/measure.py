@@ -1,93 +1,178 @@
-"""What a pack does to pictures whose truth is known: PSNR along the slider, level by level."""
+"""What a pack does to pictures whose truth is known: quality along the slider, level by level."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
-from dnipack.degrade import Degradation, Noise
-from dnipack.photos import Photo, to_tensor
+from dnipack.degrade import Degradation
+from dnipack.degrade.bicubic import resize
+from dnipack.metrics import gradient_energy, psnr, ssim, studio_luma, without_border
+from dnipack.pairs import find_pairs
+from dnipack.photos import load_photo, to_tensor
+
+__all__ = [
+    "POSITIONS", "Case", "LevelResult", "Metric", "degraded_photos", "measure", "metrics_for",
+    "paired_photos", "psnr", "restore",
+]  # fmt: skip
 
 POSITIONS = tuple(step / 20 for step in range(21))
 
-LEVELS: dict[str, Callable[[float], Degradation]] = {"denoise": Noise}
-"""Effect → the degradation of a level (for denoise: σ on the 0..255 scale)."""
+Metric = Callable[[Tensor, Tensor], float]
+"""(picture, truth), both 1×3×H×W of one size → a figure."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture to restore."""
+
+    name: str
+    degraded: Tensor
+    """1×3×h×w"""
+    truth: Tensor
+    """1×3×H×W; larger than `degraded` for super-resolution."""
+
+    @property
+    def untouched(self) -> Tensor:
+        """What one has without the pack: the degraded picture, enlarged if need be."""
+        if self.degraded.shape == self.truth.shape:
+            return self.degraded
+        return resize(self.degraded, *self.truth.shape[-2:])
 
 
 @dataclass(frozen=True)
 class LevelResult:
-    level: float
-    input_psnr: float
-    """dB, the mean over the pictures of RGB PSNR, as published tables have it."""
-    psnr: tuple[float, ...]
-    """dB at each of the positions."""
+    """Figures by metric, each the mean over the pictures."""
+
+    level: float | None
+    """None for pairs, whose level is not known."""
     positions: tuple[float, ...]
+    untouched: Mapping[str, float]
+    """Of the degraded pictures."""
+    curves: Mapping[str, tuple[float, ...]]
+    """Of the restored pictures, one at each position."""
+    nominal: float | None = None
+    """The position at which a calibrated slider stands for this level."""
+    at_nominal: Mapping[str, float] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Name → PSNR of the degraded picture, then at each position."""
 
     @property
     def best(self) -> tuple[float, float]:
-        """(position, PSNR)"""
-        return max(zip(self.positions, self.psnr, strict=True), key=lambda pair: pair[1])
+        """(position, mean PSNR)"""
+        return max(zip(self.positions, self.curves["psnr"], strict=True), key=lambda pair: pair[1])
+
+    def worst_gain(self, position: float) -> tuple[str, float]:
+        """(picture, dB) that gains least at one of the positions."""
+        column = self.positions.index(position) + 1
+        gains = {name: row[column] - row[0] for name, row in self.pictures.items()}
+        return min(gains.items(), key=lambda pair: pair[1])
+
+
+def metrics_for(scale: int, distance: Metric | None = None) -> dict[str, Metric]:
+    """PSNR and SSIM over RGB; for super-resolution on Y' without a border of `scale` pixels,
+    both pictures in 8 bits as the published tables have it, and how sharp the result is."""
+    if scale == 1:
+        chosen: dict[str, Metric] = {"psnr": psnr, "ssim": ssim}
+    else:
+        chosen = {
+            name: _on_luma(metric, scale)
+            for name, metric in (("psnr", psnr), ("ssim", ssim), ("gradients", gradient_energy))
+        }
+    return chosen | ({"features": distance} if distance else {})
+
+
+def _on_luma(metric: Metric, border: int) -> Metric:
+    def seen(picture: Tensor) -> Tensor:
+        eight_bits = picture.clamp(0, 1).mul(255).round().div(255)
+        return without_border(studio_luma(eight_bits), border)
+
+    return lambda picture, truth: metric(seen(picture), seen(truth))
+
+
+def degraded_photos(paths: Sequence[Path], degrade: Degradation, scale: int = 1) -> Iterator[Case]:
+    """Each photo, cut to a multiple of `scale`, and degraded with its number as the seed."""
+    for number, path in enumerate(paths):
+        truth = to_tensor(load_photo(path))
+        height, width = (side // scale * scale for side in truth.shape[-2:])
+        truth = truth[..., :height, :width]
+        degraded = degrade(truth, torch.Generator().manual_seed(number))
+        yield Case(f"{path.parent.name}/{path.name}", degraded, truth)
+
+
+def paired_photos(folder: Path, patterns: tuple[str, str]) -> Iterator[Case]:
+    """The pictures that match (degraded, true) file patterns: see find_pairs."""
+    for degraded, truth in find_pairs(folder, patterns):
+        case = Case(degraded.name, to_tensor(load_photo(degraded)), to_tensor(load_photo(truth)))
+        if case.degraded.shape != case.truth.shape:
+            raise BadInput(f"{degraded.name} and {truth.name} are not of one size.")
+        yield case
 
 
 def measure(
     runner: PackRunner,
-    photos: Sequence[Photo],
-    levels: Sequence[float],
+    cases: Iterable[Case],
+    metrics: Mapping[str, Metric],
+    level: float | None = None,
+    nominal: float | None = None,
     positions: Sequence[float] = POSITIONS,
-    progress: Callable[[], None] = lambda: None,
-) -> list[LevelResult]:
-    """Degrade each photo to each level and restore it at each position (0..1).
+    progress: Callable[[], object] = lambda: None,
+) -> LevelResult:
+    """Restore each case at each position, and at the nominal one. At least one case.
 
-    `progress` is called after each picture at each level. Raises BadInput for an
-    effect that has no levels.
+    `progress` is called after each picture.
     """
-    effect = runner.pack.manifest.effect
-    if effect not in LEVELS:
-        raise BadInput(f"How to measure {effect} is not known; known: {', '.join(LEVELS)}.")
-    results = []
-    for level in levels:
-        rows = []
-        for number, photo in enumerate(photos):
-            rows.append(_row(runner, photo, LEVELS[effect](level), number, positions))
-            progress()
-        means = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
-        results.append(LevelResult(level, means[0], tuple(means[1:]), tuple(positions)))
-    return results
+    strengths = [*positions, *([] if nominal is None else [nominal])]
+    pictures: dict[str, tuple[float, ...]] = {}
+    tables = []
+    for case in cases:
+        table = _table(runner, case, metrics, strengths)
+        pictures[case.name] = tuple(table[list(metrics).index("psnr")][: len(positions) + 1])
+        tables.append(table)
+        progress()
+    means = dict(zip(metrics, np.mean(tables, axis=0).tolist(), strict=True))
+    return LevelResult(
+        level=level,
+        positions=tuple(positions),
+        untouched={name: row[0] for name, row in means.items()},
+        curves={name: tuple(row[1 : len(positions) + 1]) for name, row in means.items()},
+        nominal=nominal,
+        at_nominal={name: row[-1] for name, row in means.items()} if nominal is not None else {},
+        pictures=pictures,
+    )
 
 
-def _row(
-    runner: PackRunner,
-    photo: Photo,
-    degrade: Degradation,
-    seed: int,
-    positions: Sequence[float],
-) -> list[float]:
-    """PSNR of the degraded picture, then of its restoration at each position."""
-    clean = to_tensor(photo)
-    degraded = degrade(clean, torch.Generator().manual_seed(seed))
-    return [
-        psnr(degraded, clean),
-        *(psnr(restore(runner, degraded, s) if s > 0 else degraded, clean) for s in positions),
+@torch.inference_mode()
+def _table(
+    runner: PackRunner, case: Case, metrics: Mapping[str, Metric], strengths: Sequence[float]
+) -> list[list[float]]:
+    """A row a metric: of the untouched picture, then of its restoration at each strength."""
+    restored = (restore(runner, case.degraded, strength) for strength in strengths)
+    columns = [
+        [metric(picture, case.truth) for metric in metrics.values()]
+        for picture in (case.untouched, *restored)
     ]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def restore(runner: PackRunner, picture: Tensor, strength: float) -> Tensor:
-    """1×3×H×W of any size through the network, untiled and unclipped."""
+    """1×3×H×W of any size through the network, untiled and unclipped.
+
+    Strength 0 gives the picture itself, as the engine does, unless it is to be enlarged.
+    """
+    scale = runner.pack.manifest.scale
+    if strength <= 0 and scale == 1:
+        return picture
     height, width = picture.shape[-2:]
     bottom, right = (-side % runner.multiple for side in (height, width))
     padded = F.pad(picture, (0, right, 0, bottom), mode="replicate")
     padded = padded.contiguous(memory_format=torch.channels_last)
-    return runner.run(padded, strength)[..., :height, :width]
-
-
-def psnr(picture: Tensor, truth: Tensor) -> float:
-    """dB over all values, peak 1."""
-    error = float((picture - truth).square().mean(dtype=torch.float64))
-    return -10 * math.log10(max(error, 1e-12))
+    return runner.run(padded, strength)[..., : height * scale, : width * scale]

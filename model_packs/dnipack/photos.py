@@ -47,6 +47,12 @@ def load_pool(folder: Path, held_back: Collection[str]) -> tuple[list[Photo], li
     return training, [load_photo(paths[name]) for name in held_back]
 
 
+def middle(photo: Photo, side: int) -> Photo:
+    """Its middle, at most `side` pixels high and wide."""
+    top, left = (max(0, (length - side) // 2) for length in photo.shape[:2])
+    return photo[top : top + side, left : left + side]
+
+
 class CropSampler:
     """Random square crops, flipped and turned, every pixel of the pool equally likely."""
 

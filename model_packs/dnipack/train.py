@@ -25,7 +25,7 @@ from dnid.errors import BadInput
 from dnid.networks import build
 from dnid.networks.unet import UNet, zero_last_layer
 from dnipack.degrade import degradation
-from dnipack.photos import CropSampler, Photo, to_tensor
+from dnipack.photos import CropSampler, Photo, middle, to_tensor
 from dnipack.recipe import AnchorPlan, TrainingRecipe
 
 CHECKPOINT_SECONDS = 120.0
@@ -245,7 +245,6 @@ def _validation_batches(
     pairs = _Pairs(plan)
     batches = []
     for photo in photos:
-        top, left = (max(0, (length - _VALIDATION_CROP) // 2) for length in photo.shape[:2])
-        clean = to_tensor(photo[top : top + _VALIDATION_CROP, left : left + _VALIDATION_CROP])
+        clean = to_tensor(middle(photo, _VALIDATION_CROP))
         batches.append(pairs.of(clean, generator))
     return batches

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import Tensor
 from tqdm import tqdm
 
 from dnid.engine.device import find_device
@@ -16,8 +18,17 @@ from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
 from dnid.packs.store import Pack, PackStore, default_folders, open_pack
 from dnipack.build import write_atomically
-from dnipack.measure import measure
-from dnipack.photos import find_photos, load_photo
+from dnipack.features import load_features
+from dnipack.levels import KINDS, kind_for
+from dnipack.measure import (
+    LevelResult,
+    Metric,
+    degraded_photos,
+    measure,
+    metrics_for,
+    paired_photos,
+)  # fmt: skip
+from dnipack.photos import find_photos
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -28,40 +39,116 @@ def add_parser(commands: Commands) -> None:
         "measure",
         help="measure a pack on photos whose truth is known",
         description="Degrade photos to each level, restore them at 21 slider positions, and print "
-        "the mean RGB PSNR of the input and at the best position.",
+        "the mean PSNR and SSIM of the input, at the best position, and at the one a calibrated "
+        "slider has for the level. RGB; for super-resolution luma without the border.",
     )
     parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
-    parser.add_argument("--data", type=Path, required=True, help="folder of clean photos")
+    parser.add_argument("--data", type=Path, required=True, help="folder of photos")
     parser.add_argument(
-        "--levels", type=_numbers, default=[20.0, 40.0, 60.0], metavar="L,L…",
-        help="for denoise: σ on the 0–255 scale (default 20,40,60)",
+        "--levels", type=numbers, metavar="L,L…",
+        help="σ of noise (20,30,40,50,60) or camera (2,4,8,16,24), quality of jpeg (10,20,30,40)",
+    )  # fmt: skip
+    add_kind(parser)
+    parser.add_argument(
+        "--pairs", nargs=2, metavar=("DEGRADED", "TRUTH"),
+        help="file names when photos are degraded already, such as '*_real.*' '*_mean.*'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--features", type=Path, metavar="FILE",
+        help="a classifier (.safetensors and .layers.json): tell the distance of its features too",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.set_defaults(run=run)
 
 
-def _numbers(text: str) -> list[float]:
+def add_kind(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kind", choices=sorted(KINDS),
+        help="what degrades the photos (default: noise for denoise, jpeg for dejpeg)",
+    )  # fmt: skip
+
+
+def numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
 def run(options: argparse.Namespace) -> int:
     keep_freed_blocks()
     runner = PackRunner(find_pack(options.pack), find_device("auto"))
-    paths = find_photos(options.data)
-    if not paths:
-        raise BadInput(f"No photos in {options.data}.")
-    photos = [load_photo(path) for path in paths]
-    total = len(photos) * len(options.levels)
-    with tqdm(total=total, unit="picture", disable=None) as bar:
-        results = measure(runner, photos, options.levels, progress=bar.update)
-    print(f"{runner.pack.manifest.id} on {len(photos)} photos, in {runner.choice.format}")
-    print(f"{'level':>6} {'input':>7} {'best':>7} {'at':>5}")
-    for result in results:
-        position, best = result.best
-        print(f"{result.level:6g} {result.input_psnr:7.2f} {best:7.2f} {position:5.2f}")
+    metrics = metrics_for(runner.pack.manifest.scale, _distance(options.features))
+    results = (
+        _pairs(runner, options, metrics) if options.pairs else _levels(runner, options, metrics)
+    )
+    print(
+        f"{runner.pack.manifest.id} on {len(results[0].pictures)} photos, in {runner.choice.format}"
+    )
+    _print(results)
     if options.json:
-        write_atomically(options.json, json.dumps([asdict(r) for r in results]).encode())
+        write_atomically(options.json, json.dumps([asdict(r) for r in results], indent=1).encode())
     return 0
+
+
+def _levels(
+    runner: PackRunner, options: argparse.Namespace, metrics: dict[str, Metric]
+) -> list[LevelResult]:
+    manifest = runner.pack.manifest
+    kind = kind_for(manifest, options.kind)
+    levels: Sequence[float] = options.levels or kind.measured or [manifest.scale]
+    paths = photos_in(options.data)
+    results = []
+    with tqdm(total=len(paths) * len(levels), unit="picture", disable=None) as bar:
+        for level in levels:
+            cases = degraded_photos(paths, kind.degradation(level), manifest.scale)
+            nominal = min(max(kind.strength(level), 0.0), 1.0)
+            results.append(measure(runner, cases, metrics, level, nominal, progress=bar.update))
+    return results
+
+
+def _pairs(
+    runner: PackRunner, options: argparse.Namespace, metrics: dict[str, Metric]
+) -> list[LevelResult]:
+    if runner.pack.manifest.scale > 1:
+        raise BadInput("Pairs are for packs that keep the size of a picture.")
+    with tqdm(unit="picture", disable=None) as bar:
+        cases = paired_photos(options.data, tuple(options.pairs))
+        return [measure(runner, cases, metrics, progress=bar.update)]
+
+
+def _distance(path: Path | None) -> Metric | None:
+    if path is None:
+        return None
+    features = load_features(path)
+
+    def distance(picture: Tensor, truth: Tensor) -> float:
+        return float(features.distance(picture.clamp(0, 1), truth))
+
+    return distance
+
+
+def _print(results: Sequence[LevelResult]) -> None:
+    metrics = list(results[0].untouched)
+    print("  level  position  " + "  ".join(f"{name:>9}" for name in metrics))
+    for result in results:
+        level = "pairs" if result.level is None else f"{result.level:g}"
+        best, _ = result.best
+        column = result.positions.index(best)
+        rows = [("input", result.untouched)]
+        rows += [(f"best {best:.2f}", {name: result.curves[name][column] for name in metrics})]
+        if result.nominal is not None:
+            rows += [(f"own {result.nominal:.2f}", result.at_nominal)]
+        for position, figures in rows:
+            shown = "  ".join(f"{figures[name]:9.{3 + (name == 'ssim')}f}" for name in metrics)
+            print(f"{level:>7}  {position:>9}  {shown}")
+        name, gain = result.worst_gain(best)
+        print(f"         least gain at {best:.2f}: {gain:+.2f} dB, {name}")
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Raises BadInput when there are none."""
+    paths = find_photos(folder)
+    if not paths:
+        raise BadInput(f"No photos in {folder}.")
+    return paths
 
 
 def find_pack(name: str) -> Pack:

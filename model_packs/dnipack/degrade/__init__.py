@@ -13,16 +13,27 @@ import torch
 from torch import Tensor
 
 from dnid.errors import BadInput
+from dnipack.degrade.bicubic import Bicubic
 from dnipack.degrade.camera import Camera
 from dnipack.degrade.jpeg import Jpeg
 from dnipack.degrade.noise import Noise
 from dnipack.degrade.zoom import Zoom
 
-__all__ = ["DEGRADATIONS", "Camera", "Degradation", "Jpeg", "Noise", "Zoom", "degradation"]
+__all__ = [
+    "DEGRADATIONS",
+    "Bicubic",
+    "Camera",
+    "Degradation",
+    "Jpeg",
+    "Noise",
+    "Zoom",
+    "degradation",
+]
 
 Degradation = Callable[[Tensor, torch.Generator], Tensor]
 
 DEGRADATIONS: dict[str, Callable[..., Degradation]] = {
+    "bicubic": Bicubic,
     "camera": Camera,
     "jpeg": Jpeg,
     "noise": Noise,
