@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.small import write_pack
+from tests.small import brightness_estimator, write_enlarger, write_pack
 
 SCRIPT = Path(sys.executable).with_name("dnid")
 
@@ -51,9 +51,12 @@ class CommandLine:
 
 @pytest.fixture(scope="session")
 def dnid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
-    """Return the command line of a user who has a small pack `denoise`; ends the daemon."""
+    """Return the command line of a user who has small packs; ends the daemon."""
     home = tmp_path_factory.mktemp("home")
-    write_pack(home / "data" / "dnid" / "packs")
+    packs = home / "data" / "dnid" / "packs"
+    write_pack(packs, estimator=brightness_estimator())
+    write_pack(packs, id="dejpeg", effect="dejpeg")
+    write_enlarger(packs, 2)
     command_line = CommandLine(home)
     yield command_line
     command_line("stop")

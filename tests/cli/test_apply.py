@@ -132,7 +132,10 @@ def test_a_bad_picture_does_not_stop_the_others(dnid: CommandLine, tmp_path: Pat
         (["in.png", "-o", "out.png", "--denoise", "1.01"], "'1.01' is not a number from 0 to 1"),
         (["in.png", "-o", "out.png", "--denoise", "nan"], "'nan' is not a number from 0 to 1"),
         (["in.png", "-o", "out.png", "--denoise", "-0.1"], "'-0.1' is not a number"),
-        (["in.png", "-o", "out.png", "--denoise", "strong"], "'strong' is not a number"),
+        (
+            ["in.png", "-o", "out.png", "--denoise", "strong"],
+            "'strong' is not a number from 0 to 1 or auto",
+        ),
         (["in.png", "-o", "out.png", "--dejpeg", "2"], "'2' is not a number from 0 to 1"),
         (["in.png"], "-o/--output"),
         (
@@ -140,6 +143,11 @@ def test_a_bad_picture_does_not_stop_the_others(dnid: CommandLine, tmp_path: Pat
             "--dejpeg-pack needs a strength as well: --dejpeg S.",
         ),
         (["in.png", "-o", "out.png", "--dejpeg", "1", "--dejpeg-pack", "x"], "no pack 'x'"),
+        (["in.png", "-o", "out.png", "--dejpeg", "auto"], "Pack 'dejpeg' proposes no strength;"),
+        (["in.png", "-o", "out.png", "--scale", "3"], "invalid choice: 3 (choose from 2, 4)"),
+        (["in.png", "-o", "out.png", "--sharpness", "1"], "--sharpness needs --scale 2 or"),
+        (["in.png", "-o", "out.png", "--sr-pack", "sr-x2"], "--sr-pack needs --scale 2 or"),
+        (["in.png", "-o", "out.png", "--scale", "4", "--sr-pack", "sr-x2"], "enlarges 2 times"),
         (["in.png", "-o", "out.png", "--format", "gif"], "invalid choice: 'gif'"),
         (["in.png", "-o", "out.gif"], "Cannot write out.gif: use .jpeg, .jpg, .png"),
         (["in.png", "-o", "none/out.png"], "There is no folder none."),
@@ -185,6 +193,49 @@ def test_what_cannot_be_done_is_refused(
     assert sentence.startswith("dnid")
     assert run.stdout == ""
     assert files(tmp_path) == before
+
+
+def test_auto_lets_the_pack_choose(dnid: CommandLine, tmp_path: Path) -> None:
+    """Each picture gets its own strength, which is told: here its mean brightness."""
+    folder = tmp_path / "out"
+    dark, light = (
+        save((photo(40, 48, 3, "uint8", seed=1) * f).astype(np.uint8), tmp_path / f"{f}.png")
+        for f in (0.5, 0.8)
+    )
+    for place in ((), ("--in-process",)):
+        run = dnid("apply", dark, light, "-o", folder, "--denoise", "auto", *place)
+        assert run.returncode == 0, run.stderr
+        for path, line in zip((dark, light), run.stdout.splitlines(), strict=True):
+            strength = float(load(path).mean()) / 255
+            assert line.startswith(f"{folder / path.name}  (")
+            assert line.endswith(f", denoise {strength:.2f})")
+            wanted = np.clip(restored(dnid, load(path), strength), 0, 1)
+            assert np.abs(load(folder / path.name) / 255 - wanted).max() < 3 / 255
+
+
+def test_dejpeg_auto_goes_by_the_files_quality(dnid: CommandLine, tmp_path: Path) -> None:
+    """A JPEG says how it was compressed; the pack need not be able to."""
+    Image.fromarray(photo(32, 40, 3, "uint8")).save(tmp_path / "in.jpg", quality=46)
+    run = dnid("apply", tmp_path / "in.jpg", "-o", tmp_path / "auto.png", "--dejpeg", "auto")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.endswith(", dejpeg 0.60 (quality 46))\n")
+    run = dnid("apply", tmp_path / "in.jpg", "-o", tmp_path / "0.6.png", "--dejpeg", "0.6", "-q")
+    assert (run.returncode, run.stdout) == (0, "")
+    assert np.array_equal(load(tmp_path / "auto.png"), load(tmp_path / "0.6.png"))
+
+
+def test_a_picture_is_enlarged(dnid: CommandLine, tmp_path: Path) -> None:
+    """--scale doubles its sides, --sharpness moves between the pack's ends."""
+    source = save(photo(20, 30, 3, "uint16"), tmp_path / "in.png")
+    engine = engine_in(dnid.home / "data" / "dnid" / "packs")
+    for sharpness in ((), ("--sharpness", "1")):
+        run = dnid("apply", source, "-o", tmp_path / "out.png", "--scale", "2", *sharpness)
+        assert run.returncode == 0, run.stderr
+        found = load(tmp_path / "out.png")
+        assert (found.shape, found.dtype) == ((40, 60, 3), np.uint16)
+        strength = float(len(sharpness) > 0)
+        wanted = np.clip(expected(engine, load(source), strength, "sr", 2), 0, 1)
+        assert np.abs(found / 65535 - wanted).max() < 3 / 255
 
 
 @pytest.mark.parametrize("more", [[], ["--mask", "cat.png"], ["--exact-tiles"]])

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dnid.commands import effects, files
+from dnid.commands import auto, effects, files
+from dnid.commands.effects import Wish
 from dnid.commands.files import Target
 from dnid.commands.parts import make_engine
 from dnid.errors import BadImage, BadInput, BadMask, NotFinite, OutOfMemory
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   dnid apply photo.jpg -o clean.png --denoise 0.4
-  dnid apply web.jpg -o clean.png --dejpeg 0.6 --denoise 0.2
+  dnid apply web.jpg -o clean.png --dejpeg auto --denoise 0.2
+  dnid apply small.png -o large.png --scale 4 --sharpness 0.5
   dnid apply shots/*.tif -o cleaned/ --denoise 0.6 --format tiff
   dnid apply photo.jpg -o clean.png --denoise 0.8 --mask sky.png --outside 0.1
 """
@@ -66,7 +68,7 @@ def _add_execution(apply: argparse.ArgumentParser) -> None:
     how.add_argument("--in-process", action="store_true", help="compute here, without the daemon")
 
 
-class _Restorer(Protocol):
+class _Restorer(auto.Proposer, Protocol):
     """An Engine here, or a Client of the daemon: both restore alike."""
 
     def restore(
@@ -84,18 +86,18 @@ class _Restorer(Protocol):
 class _Task:
     """What is done to every picture."""
 
-    recipe: Recipe
+    wishes: Sequence[Wish]
     mask: NDArray[Any] | None
     how: Execution
     quiet: bool
 
 
 def _apply(options: argparse.Namespace) -> int:
-    recipe = effects.recipe(options)
+    wishes = effects.wishes(options)
     targets = files.plan(options.inputs, options.output, options.format, options.mask)
     mask = _read_mask(options.mask) if options.mask else None
     how = Execution(options.device, options.exact_tiles)
-    task = _Task(recipe, mask, how, options.quiet)
+    task = _Task(wishes, mask, how, options.quiet)
     if options.in_process:
         return _restore_all(make_engine(), task, targets)
     from dnid.service.client import Client
@@ -127,14 +129,14 @@ def _restore(restorer: _Restorer, task: _Task, target: Target) -> None:
     photo = picture.read(target.source)
     picture.check_holds(target.kind, photo.pixels)
     target.make_folder()
+    recipe, chosen = auto.decide(task.wishes, target.source, photo.pixels, restorer)
     with _ProgressBar(target.source.name, hidden=task.quiet) as bar:
-        result = restorer.restore(
-            photo.pixels, task.recipe, task.mask, how=task.how, progress=bar.show
-        )
+        result = restorer.restore(photo.pixels, recipe, task.mask, how=task.how, progress=bar.show)
     picture.write(photo.with_pixels(result.pixels), target.path, target.kind)
     if not task.quiet:
-        where = f", {result.device} {result.format}" if result.format else ""
-        print(f"{target.path}  ({result.seconds:.2f} s{where})")
+        where = f"{result.device} {result.format}" if result.format else ""
+        details = f"{result.seconds:.2f} s", where, *chosen.values()
+        print(f"{target.path}  ({', '.join(filter(None, details))})")
 
 
 def _read_mask(path: Path) -> NDArray[Any]:
