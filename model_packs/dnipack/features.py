@@ -40,9 +40,11 @@ class Features(nn.Module):
     def distance(self, pictures: Tensor, truth: Tensor) -> Tensor:
         """A scalar with gradient: mean |difference| at each depth as a share of the truth's
         mean |activation|, the mean over the depths."""
+        with torch.no_grad():
+            wanted = [seen.float() for seen in self(truth)]
         shares = [
-            (mine - its).abs().mean() / its.abs().mean().clamp(min=1e-6)
-            for mine, its in zip(self(pictures), self(truth), strict=True)
+            (mine.float() - its).abs().mean() / its.abs().mean().clamp(min=1e-6)
+            for mine, its in zip(self(pictures), wanted, strict=True)
         ]
         return torch.stack(shares).mean()
 

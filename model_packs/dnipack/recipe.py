@@ -15,60 +15,16 @@ from torch import nn
 
 from dnid.errors import BadInput, PackDamaged
 from dnid.networks import build
-from dnid.packs.manifest import Anchor, Manifest, is_id, parse
-from dnipack.degrade import degradation
-
-LOSSES = ("l1", "l2", "psnr")
+from dnid.packs.manifest import Anchor, Manifest, parse
+from dnipack.plan import AnchorPlan, is_count
 
 _LATER_OPTIONS: dict[str, Any] = {
     "target": "clean", "loss": "l1", "batch": None, "crop": None, "prepare": None,
+    "gan": None,
 }  # fmt: skip
 """Options that came after the first weights, with what these had."""
-
-
-@dataclass(frozen=True)
-class AnchorPlan:
-    """One fine-tune."""
-
-    name: str
-    degradation: Mapping[str, Any]
-    steps: int
-    """Optimiser steps."""
-    learning_rate: float
-    """Peak of the cosine."""
-    parent: str | None = None
-    """The anchor to start from; None for the ancestor, trained from scratch."""
-    about: str = ""
-    """One line for the manifest."""
-    target: str = "clean"
-    """`clean`: undo the degradation. `input`: give back what comes in, as an identity
-    anchor must for degraded pictures too, or the slider would jump at its lower end."""
-    loss: str = "l1"
-    """`l1`: mean absolute error, which trains steadily. `l2`: mean square error, which is
-    what PSNR measures; for the last fine-tune. `psnr`: its logarithm, picture by picture,
-    so that faint noise counts as much as strong."""
-    batch: int | None = None
-    """Crops a step; None: the recipe's."""
-    crop: int | None = None
-    """Side of a training crop in pixels; None: the recipe's."""
-    prepare: Mapping[str, Any] | None = None
-    """A degradation that is not to be undone: it makes the clean pictures (`zoom`)."""
-
-    def __post_init__(self) -> None:
-        degradation(self.degradation)
-        if self.prepare is not None:
-            degradation(self.prepare)
-        if not is_id(self.name):
-            raise BadInput(f"An anchor name {self.name!r} is not small letters, digits and dashes.")
-        if self.target not in ("clean", "input"):
-            raise BadInput(f"Anchor {self.name}: target is `clean` or `input`.")
-        if self.loss not in LOSSES:
-            raise BadInput(f"Anchor {self.name}: loss is one of {', '.join(LOSSES)}.")
-        for name in ("batch", "crop"):
-            if getattr(self, name) is not None and not _is_count(getattr(self, name)):
-                raise BadInput(f"Anchor {self.name}: {name} is a whole number of at least 1.")
-        if not _is_count(self.steps) or not 0 < self.learning_rate < 1:
-            raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
+_APART = ("about", "network")
+"""What a fingerprint leaves out, or has elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +64,7 @@ class TrainingRecipe:
             known.add(anchor.name)
         self._check_pack()
         for name in ("batch", "crop"):
-            if not _is_count(getattr(self, name)):
+            if not is_count(getattr(self, name)):
                 raise BadInput(f"{name} must be a whole number of at least 1.")
 
     def _check_pack(self) -> None:
@@ -117,16 +73,34 @@ class TrainingRecipe:
             parse(
                 self.manifest({plan.name: "0" * 64 for plan in self.shipped}, 0).to_json().encode()
             )
-            with torch.device("meta"):
-                network = self.build_network()
+            for plan in self.anchors:
+                self._check_anchor(plan)
         except PackDamaged as error:
             raise BadInput(f"No pack can come of it: {error}") from error
-        if any(self.crop_of(plan) % int(network.multiple) for plan in self.anchors):  # type: ignore[arg-type]
-            raise BadInput(f"crop must be a multiple of {network.multiple} for this network.")
 
-    def build_network(self) -> nn.Module:
-        """With fresh weights."""
-        return build(self._architecture, self._options)
+    def _check_anchor(self, plan: AnchorPlan) -> None:
+        with torch.device("meta"):
+            network = self.build_network(plan)
+        scale, multiple = int(network.scale), int(network.multiple)  # type: ignore[arg-type]
+        if self.crop_of(plan) % (scale * multiple):
+            raise BadInput(f"crop must be a multiple of {scale * multiple} for this network.")
+        if plan.shrinks != scale:
+            raise BadInput(
+                f"Anchor {plan.name}: its network enlarges {scale} times,"
+                f" its degradation shrinks {plan.shrinks} times."
+            )
+        if scale > 1 and plan.target == "input":
+            raise BadInput(f"Anchor {plan.name}: an enlarger cannot give back its input.")
+        if plan.network is not None and plan.name in self.path:
+            raise BadInput(f"Anchor {plan.name}: only a stepping stone has a network of its own.")
+
+    def build_network(self, plan: AnchorPlan | None = None) -> nn.Module:
+        """With fresh weights; the pack's, or that of one anchor."""
+        options = dict(self.network if plan is None else self.network_of(plan))
+        return build(str(options.pop("architecture", None)), options)
+
+    def network_of(self, plan: AnchorPlan) -> Mapping[str, Any]:
+        return self.network if plan.network is None else plan.network
 
     @property
     def scale(self) -> int:
@@ -189,17 +163,13 @@ class TrainingRecipe:
     def fingerprint(self, anchor: AnchorPlan) -> str:
         """Changes with all that changes this anchor's weights: tells stale checkpoints."""
         parent = self.fingerprint(self.anchor(anchor.parent)) if anchor.parent else ""
-        plan = {key: value for key, value in asdict(anchor).items() if key != "about"}
+        plan = {key: value for key, value in asdict(anchor).items() if key not in _APART}
         for later, default in _LATER_OPTIONS.items():  # older weights stay valid
             if plan[later] == default:
                 del plan[later]
-        shared = (dict(self.network), self.validation, self.batch, self.crop, self.seed)
+        shared = (dict(self.network_of(anchor)), self.validation, self.batch, self.crop, self.seed)
         text = json.dumps([plan, shared, parent], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 1
 
 
 def load_recipe(path: Path) -> TrainingRecipe:

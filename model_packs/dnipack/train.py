@@ -19,14 +19,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dnid.errors import BadInput
-from dnid.networks import build
+from dnid.networks.edsr import EDSR
 from dnid.networks.unet import UNet, zero_last_layer
 from dnipack.degrade import degradation
+from dnipack.features import Features
+from dnipack.objective import objective_of
 from dnipack.photos import CropSampler, Photo, middle, to_tensor
-from dnipack.recipe import AnchorPlan, TrainingRecipe
+from dnipack.plan import AnchorPlan
+from dnipack.recipe import TrainingRecipe
 
 CHECKPOINT_SECONDS = 120.0
 VALIDATE_EVERY = 500
@@ -34,18 +36,6 @@ EMA_DECAY = 0.999
 WARMUP_STEPS = 200
 _VALIDATION_CROP = 256
 
-
-def _psnr_loss(output: Tensor, target: Tensor) -> Tensor:
-    """The negative PSNR in nepers, a mean over the pictures; flat below an error of 0.8/255."""
-    errors = (output - target).square().mean((1, 2, 3))
-    return (errors + 1e-5).log().mean()
-
-
-_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "l1": F.l1_loss,
-    "l2": F.mse_loss,
-    "psnr": _psnr_loss,
-}
 
 State = dict[str, Tensor]
 
@@ -69,18 +59,20 @@ def train_anchor(
     validation: Sequence[Photo],
     work: Path,
     report: Callable[[Moment], None],
+    features: Features | None = None,
 ) -> State:
     """The anchor's weights (float32 on the CPU, the exponential mean of the last steps).
 
     `work` keeps a checkpoint while the run lasts and the weights when it is done, named
     by the plan's fingerprint: a changed plan never meets stale weights, and recipes
-    whose first anchors are the same train them once.
+    whose first anchors are the same train them once. `features` are for anchors with
+    `gan`. Raises BadInput when a parent or the features are missing.
     """
     fingerprint = recipe.fingerprint(plan)
     done = finished_file(work, plan, fingerprint)
     if (finished := _load_finished(done, fingerprint)) is not None:
         return finished
-    run = _Run(recipe, plan, work, fingerprint)
+    run = _Run(recipe, plan, work, features)
     sampler = CropSampler(training, recipe.crop_of(plan))
     probe = _validation_batches(recipe, plan, validation)
     psnr: float | None = None
@@ -102,18 +94,19 @@ class _Run:
     """Network, optimiser and mean of one anchor in training."""
 
     def __init__(
-        self, recipe: TrainingRecipe, plan: AnchorPlan, work: Path, fingerprint: str
+        self, recipe: TrainingRecipe, plan: AnchorPlan, work: Path, features: Features | None
     ) -> None:
-        self.recipe, self.plan, self.fingerprint = recipe, plan, fingerprint
-        self.checkpoint = finished_file(work, plan, fingerprint).with_suffix(".checkpoint")
+        self.recipe, self.plan, self.fingerprint = recipe, plan, recipe.fingerprint(plan)
+        self.checkpoint = finished_file(work, plan, self.fingerprint).with_suffix(".checkpoint")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = _fresh_network(recipe)
+        self.network = _fresh_network(recipe, plan)
         if plan.parent is not None:
-            self.network.load_state_dict(_parent_state(recipe, plan.parent, work))
+            _inherit(self.network, recipe, plan, work)
         self.network.to(self.device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), plan.learning_rate)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.pairs = _Pairs(plan)
+        self.objective = objective_of(plan, features, self.device)
         self.step = 0
         self._resume()
 
@@ -121,11 +114,13 @@ class _Run:
         rng = np.random.default_rng((self.recipe.seed, self.step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         clean = sampler.batch(self.recipe.batch_of(self.plan), rng).to(self.device)
+        pace = _schedule(self.step, self.plan.steps)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.learning_rate * _schedule(self.step, self.plan.steps)
+            group["lr"] = self.plan.learning_rate * pace
         target, degraded = self.pairs.of(clean, generator)
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = _LOSSES[self.plan.loss](self.network(degraded).float(), target)
+            output = self.network(degraded).float()
+        loss = self.objective.loss(output, target, pace)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -157,6 +152,7 @@ class _Run:
             "network": self.network.state_dict(),
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
+            "objective": self.objective.state(),
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -174,6 +170,7 @@ class _Run:
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
+        self.objective.load(state.get("objective", {}))  # older checkpoints have none
 
 
 def finished_file(work: Path, plan: AnchorPlan, fingerprint: str) -> Path:
@@ -206,13 +203,24 @@ def _load_finished(path: Path, fingerprint: str) -> State | None:
     return load_file(path)
 
 
-def _fresh_network(recipe: TrainingRecipe) -> nn.Module:
+def _fresh_network(recipe: TrainingRecipe, plan: AnchorPlan) -> nn.Module:
     torch.manual_seed(recipe.seed)
-    options = dict(recipe.network)
-    network = build(options.pop("architecture"), options)
-    if isinstance(network, UNet):
+    network = recipe.build_network(plan)
+    if isinstance(network, UNet | EDSR):
         zero_last_layer(network)
     return network
+
+
+def _inherit(network: nn.Module, recipe: TrainingRecipe, plan: AnchorPlan, work: Path) -> None:
+    """The parent's weights; of a parent with another network the layers that fit."""
+    assert plan.parent is not None
+    parent = recipe.anchor(plan.parent)
+    state = _parent_state(recipe, plan.parent, work)
+    if recipe.network_of(parent) != recipe.network_of(plan):
+        own = network.state_dict()
+        fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+        state = own | fitting
+    network.load_state_dict(state)
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -246,5 +254,7 @@ def _validation_batches(
     batches = []
     for photo in photos:
         clean = to_tensor(middle(photo, _VALIDATION_CROP))
+        height, width = (side // plan.shrinks * plan.shrinks for side in clean.shape[-2:])
+        clean = clean[..., :height, :width]
         batches.append(pairs.of(clean, generator))
     return batches

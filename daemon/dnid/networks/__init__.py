@@ -10,11 +10,13 @@ from torch import nn
 from dnid.errors import PackDamaged
 from dnid.networks import zoo
 from dnid.networks.dncnn import DnCNN
+from dnid.networks.edsr import EDSR
 from dnid.networks.srvgg import SRVGGNetCompact
 from dnid.networks.unet import UNet
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "dncnn": DnCNN,
+    "edsr": EDSR,
     "srvgg": SRVGGNetCompact,
     "unet": UNet,
 }

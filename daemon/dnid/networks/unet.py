@@ -86,7 +86,7 @@ def _residual_blocks(channels: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
 
 
-def zero_last_layer(network: UNet) -> None:
-    """Make a fresh network the identity, the best place to start a residual one from."""
-    for parameter in network.tail.parameters():
+def zero_last_layer(network: nn.Module) -> None:
+    """Make a fresh network with a `tail` add nothing: the best start for a residual one."""
+    for parameter in network.get_submodule("tail").parameters():
         nn.init.zeros_(parameter)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from dnid.errors import BadInput
 from dnipack.build import build_pack
+from dnipack.features import load_features
 from dnipack.photos import load_pool
 from dnipack.recipe import TrainingRecipe, load_recipe
 from dnipack.train import Moment, State, train_anchor
@@ -35,6 +36,10 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--work", type=Path, help="folder of checkpoints (default: the user's cache)"
     )
+    parser.add_argument(
+        "--features", type=Path, metavar="FILE",
+        help="a classifier (.safetensors and .layers.json) for anchors with `gan`",
+    )  # fmt: skip
     parser.add_argument("--only", metavar="ANCHOR", help="train this anchor and write no pack")
     parser.set_defaults(run=run)
 
@@ -47,10 +52,11 @@ def run(options: argparse.Namespace) -> int:
     if options.only is not None and options.only not in (plan.name for plan in recipe.anchors):
         raise BadInput(f"The recipe has no anchor {options.only}.")
     plans = [plan for plan in recipe.anchors if options.only in (None, plan.name)]
+    features = load_features(options.features) if options.features else None
     anchors: dict[str, State] = {}
     for plan in plans:
         with _ProgressBar(recipe, plan.name) as bar:
-            state = train_anchor(recipe, plan, training, validation, work, bar.show)
+            state = train_anchor(recipe, plan, training, validation, work, bar.show, features)
         if plan in recipe.shipped:
             anchors[plan.name] = state
     if options.only is None:

@@ -1,0 +1,135 @@
+"""What a network in training is to lessen: an error in pixels, or a discriminator's doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from dnid.errors import BadInput
+from dnipack.features import Features
+from dnipack.plan import AnchorPlan, GanPlan
+
+
+class Objective(Protocol):
+    def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
+        """N×3×H×W float32 each → a scalar. `pace` is the schedule's factor at this step."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs to go on exactly."""
+        ...
+
+    def load(self, state: dict[str, Any]) -> None: ...
+
+
+def psnr_loss(output: Tensor, target: Tensor) -> Tensor:
+    """The negative PSNR in nepers, a mean over the pictures; flat below an error of 0.8/255."""
+    errors = (output - target).square().mean((1, 2, 3))
+    return (errors + 1e-5).log().mean()
+
+
+_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": F.l1_loss,
+    "l2": F.mse_loss,
+    "psnr": psnr_loss,
+}
+
+
+class Pixels:
+    """The error of single pixels; the mean of all that could be is its best answer."""
+
+    def __init__(self, name: str) -> None:
+        self._loss = _LOSSES[name]
+
+    def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
+        return self._loss(output, target)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class Adversarial:
+    """Pixels, features and a relativistic discriminator (Jolicoeur-Martineau 2018, RSGAN).
+
+    The discriminator says of the true and the restored picture which one is the true one;
+    the two show the same scene, so what tells them apart is texture. It learns one step
+    on what the network gave before the network learns from it.
+    """
+
+    def __init__(
+        self, pixels: Pixels, plan: GanPlan, features: Features, device: torch.device
+    ) -> None:
+        self.pixels, self.plan = pixels, plan
+        self.features = features.to(device)
+        self.discriminator = discriminator().to(device)
+        self.optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), plan.learning_rate, betas=(0.5, 0.99)
+        )
+
+    def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
+        self._teach(output.detach(), target, pace)
+        self.discriminator.requires_grad_(False)
+        with torch.autocast(output.device.type, torch.bfloat16):
+            fake = self.discriminator(output).float()
+            true = self.discriminator(target).float()
+            perceptual = self.features.distance(output, target)
+        loss = (
+            self.plan.pixel * self.pixels.loss(output, target, pace)
+            + self.plan.perceptual * perceptual
+            + self.plan.adversarial * F.softplus(true - fake).mean()
+        )
+        self.discriminator.requires_grad_(True)
+        return loss
+
+    def _teach(self, output: Tensor, target: Tensor, pace: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan.learning_rate * pace
+        with torch.autocast(output.device.type, torch.bfloat16):
+            fake = self.discriminator(output).float()
+            true = self.discriminator(target).float()
+        self.optimiser.zero_grad()
+        F.softplus(fake - true).mean().backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def discriminator() -> nn.Sequential:
+    """N×3×H×W → a map of scores, one for each patch of about 30 pixels; spectral norm
+    (Miyato et al. 2018) keeps it from becoming sure too soon."""
+    widths = [(3, 32, 1), (32, 64, 2), (64, 64, 1), (64, 128, 2), (128, 128, 1)]
+    layers: list[nn.Module] = []
+    for inputs, outputs, stride in widths:
+        layers += [
+            spectral_norm(nn.Conv2d(inputs, outputs, 3, stride, padding=1)),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(128, 1, 3, padding=1)))
+
+
+def objective_of(plan: AnchorPlan, features: Features | None, device: torch.device) -> Objective:
+    """Raises BadInput when the plan needs features and has none."""
+    pixels, gan = Pixels(plan.loss), plan.gan_plan()
+    if gan is None:
+        return pixels
+    if features is None:
+        raise BadInput(
+            f"Anchor {plan.name} learns by a classifier's features; name its file with --features."
+        )
+    return Adversarial(pixels, gan, features, device)

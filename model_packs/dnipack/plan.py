@@ -1,0 +1,101 @@
+"""How one anchor is trained, as plain values: the [[anchor]] tables of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dnid.errors import BadInput
+from dnid.packs.manifest import is_id
+from dnipack.degrade import degradation
+
+LOSSES = ("l1", "l2", "psnr")
+
+
+@dataclass(frozen=True)
+class GanPlan:
+    """Shares of a loss that wants texture, not the mean of all textures that could be."""
+
+    pixel: float = 1.0
+    """Of the anchor's `loss`."""
+    perceptual: float = 0.1
+    """Of the distance of a classifier's features (given by --features)."""
+    adversarial: float = 0.01
+    """Of what the discriminator says."""
+    learning_rate: float = 4e-4
+    """The discriminator's; it starts from scratch."""
+
+    def __post_init__(self) -> None:
+        shares = (self.pixel, self.perceptual, self.adversarial)
+        if not all(type(s) in (int, float) and 0 <= s < 1e6 for s in shares):
+            raise BadInput("The shares of gan are numbers of at least 0.")
+        if not 0 < self.learning_rate < 1:
+            raise BadInput("gan: 0 < learning_rate < 1 is needed.")
+
+
+@dataclass(frozen=True)
+class AnchorPlan:
+    """One fine-tune."""
+
+    name: str
+    degradation: Mapping[str, Any]
+    steps: int
+    """Optimiser steps."""
+    learning_rate: float
+    """Peak of the cosine."""
+    parent: str | None = None
+    """The anchor to start from; None for the ancestor, trained from scratch."""
+    about: str = ""
+    """One line for the manifest."""
+    target: str = "clean"
+    """`clean`: undo the degradation. `input`: give back what comes in, as an identity
+    anchor must for degraded pictures too, or the slider would jump at its lower end."""
+    loss: str = "l1"
+    """`l1`: mean absolute error, which trains steadily. `l2`: mean square error, which is
+    what PSNR measures; for the last fine-tune. `psnr`: its logarithm, picture by picture,
+    so that faint noise counts as much as strong."""
+    batch: int | None = None
+    """Crops a step; None: the recipe's."""
+    crop: int | None = None
+    """Side of a training crop in pixels; None: the recipe's."""
+    prepare: Mapping[str, Any] | None = None
+    """A degradation that is not to be undone: it makes the clean pictures (`zoom`)."""
+    network: Mapping[str, Any] | None = None
+    """A stepping stone's own network; None: the recipe's. A child of another network takes
+    from its parent the layers that have the same name and shape."""
+    gan: Mapping[str, Any] | None = None
+    """Fine-tune against a discriminator, with these options of GanPlan; None: by `loss` alone."""
+
+    def __post_init__(self) -> None:
+        degradation(self.degradation)
+        if self.prepare is not None:
+            degradation(self.prepare)
+        if not is_id(self.name):
+            raise BadInput(f"An anchor name {self.name!r} is not small letters, digits and dashes.")
+        if self.target not in ("clean", "input"):
+            raise BadInput(f"Anchor {self.name}: target is `clean` or `input`.")
+        if self.loss not in LOSSES:
+            raise BadInput(f"Anchor {self.name}: loss is one of {', '.join(LOSSES)}.")
+        for name in ("batch", "crop"):
+            if getattr(self, name) is not None and not is_count(getattr(self, name)):
+                raise BadInput(f"Anchor {self.name}: {name} is a whole number of at least 1.")
+        if not is_count(self.steps) or not 0 < self.learning_rate < 1:
+            raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
+        self.gan_plan()
+
+    def gan_plan(self) -> GanPlan | None:
+        """Raises BadInput for options that do not fit."""
+        try:
+            return None if self.gan is None else GanPlan(**self.gan)
+        except TypeError as error:
+            raise BadInput(f"Anchor {self.name}, gan: {error}") from error
+
+    @property
+    def shrinks(self) -> int:
+        """How many times smaller the degraded picture is."""
+        return int(getattr(degradation(self.degradation), "scale", 1))
+
+
+def is_count(value: object) -> bool:
+    return type(value) is int and value >= 1
