@@ -254,6 +254,22 @@ def test_what_does_not_fit_together_is_refused(
         parse_table(broken)
 
 
+def test_a_key_that_stands_there_twice_is_refused() -> None:
+    """Readers of JSON differ in which one counts."""
+    for text in (TEXT.replace("{", '{"id": "other",', 1), TEXT.replace('"fold"', '"channels"')):
+        with pytest.raises(PackDamaged, match="an object has a key twice"):
+            parse(text.encode())
+
+
+def test_an_anchor_may_have_a_licence_of_its_own() -> None:
+    """It is written where it is not the pack's, and read as it was written."""
+    anchors = (replace(MANIFEST.anchors[0], licence="MIT"), MANIFEST.anchors[1])
+    manifest = replace(MANIFEST, anchors=anchors)
+    text = TEXT.replace('"about": "σ 20"', '"about": "σ 20",\n      "licence": "MIT"')
+    assert manifest.to_json() == text
+    assert parse(text.encode()) == manifest
+
+
 @pytest.mark.parametrize("count", [2, 64])
 def test_as_many_anchors_as_allowed(count: int) -> None:
     """The bound itself is inside."""

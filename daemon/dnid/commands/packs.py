@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from dnid.commands import install
 from dnid.commands.parts import installed_packs
 
 if TYPE_CHECKING:
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: Commands) -> None:
-    packs = commands.add_parser("packs", help="list the installed model packs")
+    packs = commands.add_parser("packs", help="list the installed model packs, add and remove them")
     packs.add_argument("--json", action="store_true", help="print all that is known, as JSON")
     packs.set_defaults(run=_packs)
+    install.add_parsers(packs.add_subparsers(metavar="COMMAND"))
 
 
 def _packs(options: argparse.Namespace) -> int:

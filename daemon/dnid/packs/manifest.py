@@ -33,6 +33,8 @@ class Anchor:
     parent: str | None
     """The anchor it was fine-tuned from; None for the ancestor."""
     about: str
+    licence: str = ""
+    """SPDX expression; empty where it is the pack's."""
 
     @property
     def file(self) -> str:
@@ -90,10 +92,7 @@ class Manifest:
             "version": self.version,
             "effect": self.effect,
             "network": {"architecture": self.architecture, "options": dict(self.options)},
-            "anchors": [
-                {"name": a.name, "sha256": a.sha256, "parent": a.parent, "about": a.about}
-                for a in self.anchors
-            ],
+            "anchors": [_anchor_table(anchor) for anchor in self.anchors],
             "path": list(self.path),
             "curve": [list(point) for point in self.curve],
             "halo": self.halo,
@@ -110,6 +109,16 @@ class Manifest:
         return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
 
 
+def _anchor_table(anchor: Anchor) -> dict[str, Any]:
+    table = {
+        "name": anchor.name,
+        "sha256": anchor.sha256,
+        "parent": anchor.parent,
+        "about": anchor.about,
+    }
+    return table | ({"licence": anchor.licence} if anchor.licence else {})
+
+
 def is_id(text: str) -> bool:
     """Whether it may name a pack or an anchor: it becomes a file's name."""
     return bool(_ID.fullmatch(text))
@@ -120,7 +129,7 @@ def parse(data: bytes) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise PackDamaged(f"manifest.json is larger than {MAX_MANIFEST_BYTES // 1024} KiB.")
     try:
-        table = json.loads(data)
+        table = json.loads(data, object_pairs_hook=_unique)
         json.dumps(table, ensure_ascii=False).encode()  # no lone surrogates: they cannot be told
     except (ValueError, RecursionError) as error:
         raise PackDamaged(f"manifest.json is not JSON: {error}") from error
@@ -148,6 +157,14 @@ def parse(data: bytes) -> Manifest:
     reader.finish()
     _check(manifest)
     return manifest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers of JSON differ in which of two equal keys counts, so there may be one."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return table
 
 
 class _Table:
@@ -204,6 +221,7 @@ def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
                 sha256=_match(_SHA256, reader.take("sha256", str), "sha256"),
                 parent=reader.take_optional("parent", str),
                 about=reader.take("about", str),
+                licence=reader.take_or("licence", ""),
             )
         )
         reader.finish()
@@ -228,7 +246,7 @@ def _check(manifest: Manifest) -> None:
     if len(set(names)) != len(names):
         raise PackDamaged("Two anchors have the same name.")
     if manifest.effect not in EFFECTS:
-        raise PackDamaged(f"Unknown effect {manifest.effect!r}; known: {', '.join(EFFECTS)}.")
+        raise PackDamaged(f"Unknown effect {manifest.effect[:80]!r}; known: {', '.join(EFFECTS)}.")
     if not manifest.path or len(set(manifest.path)) != len(manifest.path):
         raise PackDamaged("The path must name anchors, each once.")
     if not set(manifest.path) <= set(names):

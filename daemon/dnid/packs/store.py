@@ -124,6 +124,10 @@ class PackStore:
             )
         return open_pack(folder)
 
+    def ids(self) -> set[str]:
+        """Of all packs, damaged ones too."""
+        return set(self._pack_folders())
+
     def describe(self) -> list[dict[str, Any]]:
         """A plain table for each pack; a damaged one is told with its fault in `error`."""
         return [_describe(name, folder) for name, folder in sorted(self._pack_folders().items())]
@@ -137,10 +141,20 @@ class PackStore:
 
 
 def default_folders() -> list[Path]:
-    """The user's own packs, then the shipped ones (in the wheel, or in the checkout)."""
+    """The user's own packs, then the shipped ones."""
+    return [own_folder(), *shipped_folders()]
+
+
+def own_folder() -> Path:
+    """Where `dnid packs add` puts them; it need not be there."""
+    return platformdirs.user_data_path("dnid") / "packs"
+
+
+def shipped_folders() -> list[Path]:
+    """In the wheel, or in the checkout."""
     here = Path(__file__).resolve()
     shipped = here.parents[1] / "bundled_packs", here.parents[3] / "model_packs" / "packs"
-    return [platformdirs.user_data_path("dnid") / "packs", *(p for p in shipped if p.is_dir())]
+    return [folder for folder in shipped if folder.is_dir()]
 
 
 def open_pack(folder: Path) -> Pack:

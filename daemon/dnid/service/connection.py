@@ -24,6 +24,7 @@ import zmq
 
 from dnid import __version__
 from dnid.errors import AlreadyRunning, DaemonUnavailable
+from dnid.lock import try_lock
 from dnid.service.log import log_file
 from dnid.service.messages import PROTOCOL
 
@@ -120,7 +121,7 @@ class Instance:
         """Sweeps what a dead daemon left. Raises AlreadyRunning."""
         lock = _open_lock(folder)
         begin = time.monotonic()
-        while not _try_lock(lock, shared=False):
+        while not try_lock(lock):
             waited = time.monotonic() - begin
             # One that looks holds the lock for a moment; one that ends has withdrawn its file.
             serves = (folder / "connection.json").exists() and waited > 0.2
@@ -236,28 +237,6 @@ def _open_lock(folder: Path) -> int:
 def _lock_is_free(folder: Path) -> bool:
     lock = _open_lock(folder)
     try:
-        return _try_lock(lock, shared=True)
+        return try_lock(lock, shared=True)
     finally:
         os.close(lock)
-
-
-if sys.platform == "win32":  # not run here
-    import msvcrt
-
-    def _try_lock(lock: int, *, shared: bool) -> bool:
-        del shared  # Windows has one kind; two that look at once may each see a daemon
-        try:
-            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(lock: int, *, shared: bool) -> bool:
-        try:
-            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
