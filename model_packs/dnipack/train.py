@@ -131,17 +131,22 @@ class _Run:
     def _update_average(self) -> None:
         state = self.network.state_dict()
         decay = min(EMA_DECAY, self.step / (self.step + 10))
-        torch._foreach_lerp_(list(self.average.values()), list(state.values()), 1 - decay)
+        floats = [key for key, value in state.items() if value.is_floating_point()]
+        torch._foreach_lerp_(
+            [self.average[key] for key in floats], [state[key] for key in floats], 1 - decay
+        )
 
     @torch.inference_mode()
     def validate(self, batches: Sequence[tuple[Tensor, Tensor]]) -> float:
         state = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.network.load_state_dict(self.average)
+        self.network.eval()  # BatchNorm by its running statistics, and without changing them
         errors = [
             float((self.network(degraded.to(self.device)).cpu() - target).square().mean())
             for target, degraded in batches
         ]
         self.network.load_state_dict(state)
+        self.network.train()
         return float(np.mean([-10 * math.log10(max(error, 1e-12)) for error in errors]))
 
     def save(self) -> None:
