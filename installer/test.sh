@@ -21,7 +21,7 @@ say "pytest";        "$VENV/bin/python" -m pytest "$@"
 say "pytest with spandrel"
 if zoo="$(sh installer/zoo_environment.sh)"; then
     PYTHONPATH=daemon:model_packs "$zoo/bin/python" -m pytest -p no:cacheprovider \
-        tests/networks/test_zoo.py
+        tests/networks/test_zoo.py tests/dnipack/test_zoo_import.py
 else
     say "SPANDREL IS NOT TESTED: its environment could not be built (the reason stands above)."
 fi

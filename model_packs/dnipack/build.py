@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from dnid.dni.blend import AnchorStack
 from dnid.errors import BadInput
@@ -23,17 +24,29 @@ FLOAT16_MAX = 65504.0
 def build_pack(
     recipe: TrainingRecipe, anchors: Mapping[str, State], probes: Sequence[Photo], output: Path
 ) -> Manifest:
+    """The pack of a recipe; `probes` are the photos on which the halo is measured."""
+    return write_pack(recipe.manifest, recipe.build_network(), anchors, probes, output)
+
+
+def write_pack(
+    describe: Callable[[Mapping[str, str], int, bool], Manifest],
+    network: nn.Module,
+    anchors: Mapping[str, State],
+    probes: Sequence[Photo],
+    output: Path,
+) -> Manifest:
     """Write `output`/<anchor>.safetensors and `output`/manifest.json, the manifest last.
 
-    `probes` are the photos on which the halo is measured.
+    `describe` makes the manifest of the anchors' hashes, the halo, which is measured on
+    `probes`, and whether it is approximate. Raises BadInput for weights that cannot be stored.
     """
-    output.mkdir(parents=True, exist_ok=True)
     if any(float(v.abs().max()) > FLOAT16_MAX for s in anchors.values() for v in s.values()):
         raise BadInput("An anchor holds a value beyond float16's range; it cannot be stored.")
     stored = {name: _rounded(state) for name, state in anchors.items()}
+    halo, approximate = pack_halo(network, AnchorStack(stored), probes)
+    output.mkdir(parents=True, exist_ok=True)
     hashes = {name: _write_anchor(stored[name], output / f"{name}.safetensors") for name in stored}
-    halo, approximate = pack_halo(recipe.build_network(), AnchorStack(stored), probes)
-    manifest = recipe.manifest(hashes, halo, approximate)
+    manifest = describe(hashes, halo, approximate)
     write_atomically(output / "manifest.json", manifest.to_json().encode())
     return manifest
 

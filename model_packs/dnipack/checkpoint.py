@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dnid.errors import BadInput
-from dnid.packs.store import MAX_ANCHOR_BYTES
 from dnipack.pickles import check_harmless
 
 WRAPPERS = (
@@ -27,6 +27,8 @@ mean of the last steps (`params_ema`) is what they publish figures of, so it goe
 PREFIX = "module."
 """What DataParallel puts before every key."""
 
+MAX_BYTES = 4 << 30
+"""Larger than any network that a pack may hold."""
 _MAX_WRAPPERS = 3
 _DTYPES = {
     torch.float16, torch.bfloat16, torch.float32, torch.float64,
@@ -48,7 +50,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Raises BadInput, in one sentence, for a file that is missing, damaged, hostile, or
     holds no weights or some that are not finite."""
     try:
-        if path.stat().st_size > 2 * MAX_ANCHOR_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             raise BadInput(f"{path} is larger than any network that a pack may hold.")
         content = _load(path)
     except OSError as error:
@@ -73,7 +75,8 @@ def _load(path: Path) -> object:
         raise BadInput(f"{path} is neither .pth, .pt nor .safetensors.")
     check_harmless(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickle protocols, for programmers
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         called = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it would call {called[1][:80]}" if called else "it holds more than weights"

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from dnid.errors import DniError
-from dnipack.commands import calibrate, measure, pack, train, verify
+from dnipack.commands import calibrate, import_checkpoints, measure, pack, train, verify
 
-COMMANDS = (train, calibrate, measure, pack, verify)
+COMMANDS = (train, import_checkpoints, calibrate, measure, pack, verify)
 """In the order of the help text."""
 
 

@@ -40,10 +40,24 @@ def pack_halo(network: nn.Module, stack: AnchorStack, photos: Sequence[Photo]) -
     with torch.inference_mode():
         for index in range(count):
             anchor = blended.set([float(i == index) for i in range(count)])
-            wholes = [anchor(probe) for probe in probes]
-            while halo < full and _worst(anchor, probes, wholes, full, halo) > TOLERANCE:
-                halo += multiple
+            halo = _least_halo(anchor, probes, full, halo)
     return halo, False
+
+
+def _least_halo(network: nn.Module, probes: Sequence[Tensor], full: int, least: int) -> int:
+    """At least `least`, which mostly is enough; else by bisection, as each try takes seconds."""
+    step = int(network.multiple)  # type: ignore[arg-type]
+    wholes = [network(probe) for probe in probes]
+    if _worst(network, probes, wholes, full, least) <= TOLERANCE:
+        return least
+    low, high = least // step + 1, full // step
+    while low < high:
+        middle = (low + high) // 2
+        if _worst(network, probes, wholes, full, middle * step) <= TOLERANCE:
+            high = middle
+        else:
+            low = middle + 1
+    return low * step
 
 
 def _probe(photo: Photo, side: int, seed: int) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,8 @@ def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
     kind = _find_class(architecture, options.get("network"))
     try:
         _check_options(options)
-        with torch.device("cpu"):  # on `meta` what is no weight (masks, means) would be lost
+        # On `meta`, what is no weight (masks, means) would be lost. Old code warns a lot.
+        with torch.device("cpu"), warnings.catch_warnings(action="ignore"):
             network: nn.Module = kind(**options["arguments"])
     except Exception as error:  # forty foreign constructors raise all kinds
         raise PackDamaged(f"The options of {PREFIX}{architecture} do not fit: {error}") from error
@@ -64,10 +66,10 @@ def _find_class(architecture: str, name: object) -> type[nn.Module]:
         ) from error
     except (ImportError, RuntimeError) as error:  # a torchvision that does not fit its torch
         raise PackDamaged(f"spandrel cannot be used here: {error}") from error
-    kind = vars(module).get(name) if isinstance(name, str) else None
-    if not (inspect.isclass(kind) and issubclass(kind, nn.Module)):
-        raise PackDamaged(f"spandrel's {architecture} has no network {str(name)[:80]!r}.")
-    return kind
+    for kind in vars(module).values():
+        if inspect.isclass(kind) and issubclass(kind, nn.Module) and kind.__name__ == name:
+            return kind
+    raise PackDamaged(f"spandrel's {architecture} has no network {str(name)[:80]!r}.")
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
