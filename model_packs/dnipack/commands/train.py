@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,8 @@ from tqdm import tqdm
 from dnid.errors import BadInput
 from dnipack.build import build_pack
 from dnipack.features import load_features
-from dnipack.photos import load_pool
+from dnipack.logs import EventLog
+from dnipack.photos import Photo, load_pool
 from dnipack.recipe import TrainingRecipe, load_recipe
 from dnipack.train import Moment, State, train_anchor
 
@@ -40,25 +43,19 @@ def add_parser(commands: Commands) -> None:
         "--features", type=Path, metavar="FILE",
         help="a classifier (.safetensors and .layers.json) for anchors with `gan`",
     )  # fmt: skip
+    parser.add_argument(
+        "--logs", type=Path, metavar="DIR", help="write event files that TensorBoard shows"
+    )
     parser.add_argument("--only", metavar="ANCHOR", help="train this anchor and write no pack")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     recipe = load_recipe(options.recipe)
-    work = options.work or platformdirs.user_cache_path("dnid") / "train"
-    work.mkdir(parents=True, exist_ok=True)
     training, validation = load_pool(options.data, recipe.validation)
     if options.only is not None and options.only not in (plan.name for plan in recipe.anchors):
         raise BadInput(f"The recipe has no anchor {options.only}.")
-    plans = [plan for plan in recipe.anchors if options.only in (None, plan.name)]
-    features = load_features(options.features) if options.features else None
-    anchors: dict[str, State] = {}
-    for plan in plans:
-        with _ProgressBar(recipe, plan.name) as bar:
-            state = train_anchor(recipe, plan, training, validation, work, bar.show, features)
-        if plan in recipe.shipped:
-            anchors[plan.name] = state
+    anchors = _train(recipe, options, training, validation)
     if options.only is None:
         output = options.output or options.recipe.parent.parent / "packs" / recipe.id
         manifest = build_pack(recipe, anchors, validation, output)
@@ -66,8 +63,35 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _train(
+    recipe: TrainingRecipe,
+    options: argparse.Namespace,
+    training: Sequence[Photo],
+    validation: Sequence[Photo],
+) -> dict[str, State]:
+    """The anchors that are part of the pack, or the only one that is asked for."""
+    work = options.work or platformdirs.user_cache_path("dnid") / "train"
+    work.mkdir(parents=True, exist_ok=True)
+    features = load_features(options.features) if options.features else None
+    anchors: dict[str, State] = {}
+    with _event_log(options.logs) as log:
+        for plan in recipe.anchors:
+            if options.only not in (None, plan.name):
+                continue
+            with _ProgressBar(recipe, plan.name, log) as bar:
+                state = train_anchor(recipe, plan, training, validation, work, bar.show, features)
+            if plan in recipe.shipped:
+                anchors[plan.name] = state
+    return anchors
+
+
+def _event_log(folder: Path | None) -> contextlib.AbstractContextManager[EventLog | None]:
+    return contextlib.nullcontext() if folder is None else contextlib.closing(EventLog(folder))
+
+
 class _ProgressBar:
-    def __init__(self, recipe: TrainingRecipe, anchor: str) -> None:
+    def __init__(self, recipe: TrainingRecipe, anchor: str, log: EventLog | None) -> None:
+        self.log = log
         self.bar = tqdm(
             total=recipe.anchor(anchor).steps, desc=anchor, unit="step", dynamic_ncols=True,
             mininterval=0.5 if sys.stderr.isatty() else 60,
@@ -80,6 +104,8 @@ class _ProgressBar:
             refresh=False,
         )
         self.bar.update(moment.step - self.bar.n)
+        if self.log is not None:
+            self.log.show(moment)
 
     def __enter__(self) -> _ProgressBar:
         return self
