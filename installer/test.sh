@@ -13,6 +13,12 @@ if ! (command -v gimp-console >/dev/null && gimp-console --version | grep -q ' 3
     fi
 fi
 
+if browser="$(sh installer/browser.sh)"; then
+    say "Browser for the tests: $browser"
+else
+    say "NO REAL BROWSER IS TESTED: none is here and none could be installed (the reason stands above)."
+fi
+
 say "ruff";          "$VENV/bin/ruff" check .
 say "mypy";          "$VENV/bin/mypy"
 say "import-linter"; "$VENV/bin/lint-imports"

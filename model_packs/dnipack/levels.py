@@ -24,6 +24,8 @@ class Kind:
     """Levels to measure when none are named."""
     calibrated: tuple[float, ...]
     """Levels from which a curve is made; those of strength 0 and 1 need not be among them."""
+    label: str = "level {:g}"
+    """A level in few words: a format for one number."""
 
 
 def _plain_jpeg(quality: float) -> Degradation:
@@ -38,18 +40,20 @@ def _camera(sigma: float) -> Degradation:
 KINDS: Mapping[str, Kind] = {
     "noise": Kind(
         "σ of white Gaussian noise, 0–255 scale", Noise, lambda sigma: sigma / 60,
-        (20, 30, 40, 50, 60), tuple(range(5, 61, 5)),
+        (20, 30, 40, 50, 60), tuple(range(5, 61, 5)), "σ {:g}",
     ),
     "camera": Kind(
         "σ of camera noise at mid-grey, 0–255 scale", _camera, lambda sigma: sigma / 24,
-        (2, 4, 8, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 20, 24),
+        (2, 4, 8, 16, 24), (1, 2, 3, 4, 6, 8, 12, 16, 20, 24), "σ {:g}",
     ),
     "jpeg": Kind(
         "JPEG quality, 4:2:0", _plain_jpeg, lambda quality: (100 - quality) / 90,
         (10, 20, 30, 40), (95, 90, 80, 70, 60, 50, 40, 30, 20, 10),
+        "quality {:g}",
     ),
     "bicubic": Kind(
-        "how many times smaller", lambda scale: Bicubic(int(scale)), lambda _: 0.0, (), (),
+        "how many times smaller", lambda scale: Bicubic(int(scale)), lambda _: 0.0,
+        (), (), "1/{:g}",
     ),
 }  # fmt: skip
 

@@ -17,11 +17,11 @@ from dnipack.degrade import Degradation
 from dnipack.degrade.bicubic import resize
 from dnipack.metrics import gradient_energy, psnr, ssim, studio_luma, without_border
 from dnipack.pairs import find_pairs
-from dnipack.photos import load_photo, to_tensor
+from dnipack.photos import Photo, load_photo, to_tensor
 
 __all__ = [
-    "POSITIONS", "Case", "LevelResult", "Metric", "degraded_photos", "measure", "metrics_for",
-    "paired_photos", "psnr", "restore",
+    "POSITIONS", "Case", "LevelResult", "Metric", "degraded_case", "degraded_photos", "measure",
+    "metrics_for", "paired_photos", "psnr", "restore",
 ]  # fmt: skip
 
 POSITIONS = tuple(step / 20 for step in range(21))
@@ -101,11 +101,15 @@ def _on_luma(metric: Metric, border: int) -> Metric:
 def degraded_photos(paths: Sequence[Path], degrade: Degradation, scale: int = 1) -> Iterator[Case]:
     """Each photo, cut to a multiple of `scale`, and degraded with its number as the seed."""
     for number, path in enumerate(paths):
-        truth = to_tensor(load_photo(path))
-        height, width = (side // scale * scale for side in truth.shape[-2:])
-        truth = truth[..., :height, :width]
-        degraded = degrade(truth, torch.Generator().manual_seed(number))
-        yield Case(f"{path.parent.name}/{path.name}", degraded, truth)
+        name = f"{path.parent.name}/{path.name}"
+        yield degraded_case(name, load_photo(path), degrade, number, scale)
+
+
+def degraded_case(name: str, photo: Photo, degrade: Degradation, seed: int, scale: int = 1) -> Case:
+    truth = to_tensor(photo)
+    height, width = (side // scale * scale for side in truth.shape[-2:])
+    truth = truth[..., :height, :width]
+    return Case(name, degrade(truth, torch.Generator().manual_seed(seed)), truth)
 
 
 def paired_photos(folder: Path, patterns: tuple[str, str]) -> Iterator[Case]:

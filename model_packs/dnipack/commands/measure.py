@@ -53,10 +53,7 @@ def add_parser(commands: Commands) -> None:
         "--pairs", nargs=2, metavar=("DEGRADED", "TRUTH"),
         help="file names when photos are degraded already, such as '*_real.*' '*_mean.*'",
     )  # fmt: skip
-    parser.add_argument(
-        "--features", type=Path, metavar="FILE",
-        help="a classifier (.safetensors and .layers.json): tell the distance of its features too",
-    )  # fmt: skip
+    add_features(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.set_defaults(run=run)
 
@@ -68,6 +65,13 @@ def add_kind(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_features(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--features", type=Path, metavar="FILE",
+        help="a classifier (.safetensors and .layers.json): tell the distance of its features too",
+    )  # fmt: skip
+
+
 def numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
@@ -75,7 +79,7 @@ def numbers(text: str) -> list[float]:
 def run(options: argparse.Namespace) -> int:
     keep_freed_blocks()
     runner = PackRunner(find_pack(options.pack), find_device("auto"))
-    metrics = metrics_for(runner.pack.manifest.scale, _distance(options.features))
+    metrics = metrics_for(runner.pack.manifest.scale, distance_in(options.features))
     results = (
         _pairs(runner, options, metrics) if options.pairs else _levels(runner, options, metrics)
     )
@@ -114,7 +118,7 @@ def _pairs(
         return [measure(runner, cases, metrics, progress=bar.update)]
 
 
-def _distance(path: Path | None) -> Metric | None:
+def distance_in(path: Path | None) -> Metric | None:
     if path is None:
         return None
     features = load_features(path)
