@@ -33,7 +33,8 @@ class Bicubic:
         if height % self.scale or width % self.scale:
             raise BadInput(f"Sides must be multiples of {self.scale}, not {width}×{height}.")
         small = resize(clean, height // self.scale, width // self.scale)
-        return small.clamp_(0, 1).mul_(255).round_().div_(255)
+        small = small.clamp_(0, 1).mul_(255).round_().div_(255)
+        return small.contiguous(memory_format=torch.channels_last)  # as convolutions want it
 
 
 def resize(pictures: Tensor, height: int, width: int) -> Tensor:
