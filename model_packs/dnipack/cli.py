@@ -7,9 +7,18 @@ import sys
 from collections.abc import Sequence
 
 from dnid.errors import DniError
-from dnipack.commands import calibrate, import_checkpoints, measure, pack, report, train, verify
+from dnipack.commands import (
+    calibrate,
+    compare,
+    import_checkpoints,
+    measure,
+    pack,
+    report,
+    train,
+    verify,
+)
 
-COMMANDS = (train, import_checkpoints, calibrate, measure, report, pack, verify)
+COMMANDS = (train, import_checkpoints, calibrate, measure, compare, report, pack, verify)
 """In the order of the help text."""
 
 

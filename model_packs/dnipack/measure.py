@@ -175,8 +175,15 @@ def restore(runner: PackRunner, picture: Tensor, strength: float) -> Tensor:
     scale = runner.pack.manifest.scale
     if strength <= 0 and scale == 1:
         return picture
+    return run_padded(lambda x: runner.run(x, strength), picture, runner.multiple, scale)
+
+
+def run_padded(
+    run: Callable[[Tensor], Tensor], picture: Tensor, multiple: int, scale: int
+) -> Tensor:
+    """`run` on the picture, its sides filled up to a `multiple` and the result cut again."""
     height, width = picture.shape[-2:]
-    bottom, right = (-side % runner.multiple for side in (height, width))
+    bottom, right = (-side % multiple for side in (height, width))
     padded = F.pad(picture, (0, right, 0, bottom), mode="replicate")
     padded = padded.contiguous(memory_format=torch.channels_last)
-    return runner.run(padded, strength)[..., : height * scale, : width * scale]
+    return run(padded)[..., : height * scale, : width * scale]

@@ -14,10 +14,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dnid.engine.runner import PackRunner
-from dnipack.measure import Case, Metric, restore
+from dnipack.measure import Case, Metric, restore, run_padded
 
 STEPS = 12
 """About as many steps of the slider are looked at; every anchor is one of them."""
@@ -67,6 +67,21 @@ class Mixing:
         first, last = (restore(self.runner, degraded, end) for end in (0.0, 1.0))
         for share in self.positions:
             yield torch.lerp(first, last, share)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """One network as it is, in float32."""
+
+    name: str
+    network: nn.Module
+    """As dnid.networks has it: with `multiple` and `scale`."""
+    positions: tuple[float, ...] = (1.0,)
+
+    @torch.inference_mode()
+    def results(self, degraded: Tensor) -> Iterator[Tensor]:
+        multiple, scale = int(self.network.multiple), int(self.network.scale)  # type: ignore[arg-type]
+        yield run_padded(self.network, degraded, multiple, scale)
 
 
 @dataclass(frozen=True)
