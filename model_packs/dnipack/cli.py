@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dnid.errors import DniError
 from dnipack.commands import (
     calibrate,
+    check,
     compare,
     import_checkpoints,
     measure,
@@ -18,7 +19,7 @@ from dnipack.commands import (
     verify,
 )
 
-COMMANDS = (train, import_checkpoints, calibrate, measure, compare, report, pack, verify)
+COMMANDS = (train, import_checkpoints, check, calibrate, measure, compare, report, pack, verify)
 """In the order of the help text."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.small import small_manifest
 
 from dnid.errors import PackDamaged
 from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, AutoEstimator, Manifest, parse
@@ -336,3 +337,32 @@ def test_no_anchor_takes_the_estimators_file() -> None:
     assert parse(named.to_json().encode()).path == ("auto", "n40")
     with pytest.raises(PackDamaged, match=r"An anchor has the estimator's file, auto\.safetensors"):
         parse(replace(named, auto=AutoEstimator(HASH, {})).to_json().encode())
+
+
+CHECK = {"verdict": "with care", "reason": "A reason.", "places": [0, 1], "pairs": []}
+
+
+def test_the_verdict_of_a_check_is_kept() -> None:
+    """What `dni-pack check` wrote comes back; without one, the key is left out."""
+    manifest = small_manifest({"low": "0" * 64}, check=CHECK, normalisation="fold")
+    again = parse(manifest.to_json().encode())
+    assert (again.check, again.normalisation) == (CHECK, "fold")
+    plain = small_manifest({"low": "0" * 64}).to_json()
+    assert "check" not in plain
+    assert "normalisation" not in plain
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"check": CHECK | {"verdict": "maybe"}}, "yes, with care, no"),
+        ({"check": CHECK | {"more": 1}}, "unknown keys: 'more'"),
+        ({"check": {"verdict": "yes"}}, "has no 'reason'"),
+        ({"check": CHECK | {"reason": "two\nlines"}}, "one line of printable text"),
+        ({"normalisation": "none"}, "paper, fold or reestimate"),
+    ],
+)
+def test_a_check_that_is_none_is_refused(changes: dict[str, Any], said: str) -> None:
+    """Its verdict goes to a terminal."""
+    with pytest.raises(PackDamaged, match=said):
+        parse(small_manifest({"low": "0" * 64}, **changes).to_json().encode())

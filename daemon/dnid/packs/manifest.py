@@ -16,6 +16,8 @@ FORMAT = 1
 MAX_MANIFEST_BYTES = 256 * 1024
 MAX_ANCHORS = 64
 MAX_HALO = 1024
+VERDICTS = ("yes", "with care", "no")
+NORMALISATIONS = ("", "paper", "fold", "reestimate")
 
 T = TypeVar("T")
 
@@ -79,6 +81,11 @@ class Manifest:
     pooling), so that no halo makes tiles exact."""
     auto: AutoEstimator | None = None
     """What proposes a strength; None where the user chooses alone."""
+    normalisation: str = ""
+    """How BatchNorm was treated when the pack was made: "paper", "fold", "reestimate", or empty
+    where the networks had none."""
+    check: Mapping[str, Any] | None = None
+    """What `dni-pack check` found: `verdict`, `reason`, and its figures; None where not done."""
 
     def to_json(self) -> str:
         """The exact text of manifest.json; equal manifests give equal bytes.
@@ -106,6 +113,8 @@ class Manifest:
         }
         if self.auto is not None:
             table["auto"] = {"sha256": self.auto.sha256, "options": dict(self.auto.options)}
+        if self.check is not None:
+            table["check"] = dict(self.check)
         return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -152,6 +161,7 @@ def parse(data: bytes) -> Manifest:
         trained_on=reader.take("trained_on", str),
         **{key: reader.take_or(key, default) for key, default in _OPTIONAL.items()},
         auto=_auto(reader.take("auto", dict) if "auto" in reader.rest else None),
+        check=_check_figures(reader.take("check", dict) if "check" in reader.rest else None),
     )
     network.finish()
     reader.finish()
@@ -205,7 +215,7 @@ class _Table:
 _JSON_NAMES: dict[type, str] = {
     int: "integer", str: "string", dict: "object", list: "array", bool: "boolean",
 }  # fmt: skip
-_OPTIONAL: dict[str, Any] = {"scale": 1, "approximate": False}
+_OPTIONAL: dict[str, Any] = {"scale": 1, "approximate": False, "normalisation": ""}
 """Keys that may be left out, and what they are then."""
 
 
@@ -238,6 +248,20 @@ def _auto(table: dict[str, Any] | None) -> AutoEstimator | None:
     return auto
 
 
+def _check_figures(table: dict[str, Any] | None) -> Mapping[str, Any] | None:
+    """The verdict is read; the figures beside it are for reports and stay as they are."""
+    if table is None:
+        return None
+    reader = _Table(table, "check")
+    if reader.take("verdict", str) not in VERDICTS:
+        raise PackDamaged(f"The verdict of a check is one of {', '.join(VERDICTS)}.")
+    reader.take("reason", str)
+    reader.take("places", list)
+    reader.take("pairs", list)
+    reader.finish()
+    return table
+
+
 def _check(manifest: Manifest) -> None:
     """What holds between the fields."""
     names = [anchor.name for anchor in manifest.anchors]
@@ -247,6 +271,8 @@ def _check(manifest: Manifest) -> None:
         raise PackDamaged("Two anchors have the same name.")
     if manifest.effect not in EFFECTS:
         raise PackDamaged(f"Unknown effect {manifest.effect[:80]!r}; known: {', '.join(EFFECTS)}.")
+    if manifest.normalisation not in NORMALISATIONS:
+        raise PackDamaged("normalisation is paper, fold or reestimate, or is left out.")
     if not manifest.path or len(set(manifest.path)) != len(manifest.path):
         raise PackDamaged("The path must name anchors, each once.")
     if not set(manifest.path) <= set(names):
