@@ -1,7 +1,8 @@
 """Other ways to run the same network on the same picture, for `dnid bench`.
 
 Each works as its users usually do: 512-pixel tiles with 10 pixels of padding,
-float32 pixels in, uint8 out; weights fixed when it is prepared.
+float32 pixels in, uint8 out; weights fixed when it is prepared. A network that
+enlarges does so here, too.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from dnid.bench.pictures import Photo
+
 TILE, PADDING = 512, 10
 
-Photo = NDArray[np.uint8]
 Peer = Callable[[Photo], Photo]
-"""H×W×3 uint8 → the same."""
+"""H×W×3 uint8 → the same, enlarged by the network's scale."""
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""1×3×h×w → the same, 0..1."""
+"""1×3×h×w in 0..1 → 1×3×(s·h)×(s·w)."""
 
 
 def eager(network: nn.Module) -> Peer:
@@ -62,16 +64,22 @@ PEERS: dict[str, Callable[[nn.Module], Peer]] = {
 def _tiled(run: Run) -> Peer:
     def restore(photo: Photo) -> Photo:
         x = photo.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
-        out = np.empty_like(photo)
         height, width = photo.shape[:2]
+        out = None
         for top in range(0, height, TILE):
             for left in range(0, width, TILE):
                 bottom, right = min(top + TILE, height), min(left + TILE, width)
                 up, before = max(top - PADDING, 0), max(left - PADDING, 0)
-                tile = x[..., up : bottom + PADDING, before : right + PADDING]
-                result = run(_to_multiple(tile))
-                part = result[0, :, top - up : bottom - up, left - before : right - before]
-                out[top:bottom, left:right] = np.rint(part.clip(0, 1) * 255).transpose(1, 2, 0)
+                tile = _to_multiple(x[..., up : bottom + PADDING, before : right + PADDING])
+                result = run(tile)
+                s = result.shape[-1] // tile.shape[-1]
+                rows = slice((top - up) * s, (bottom - up) * s)
+                columns = slice((left - before) * s, (right - before) * s)
+                part = np.rint(result[0, :, rows, columns].clip(0, 1) * 255).transpose(1, 2, 0)
+                if out is None:
+                    out = np.empty((height * s, width * s, 3), np.uint8)
+                out[top * s : bottom * s, left * s : right * s] = part
+        assert out is not None
         return out
 
     return restore

@@ -1,0 +1,1 @@
+"""What the engine costs beyond the bare network, and beside other runtimes."""
