@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from dnid.errors import DniError
 from dnipack.commands import (
+    auto,
     calibrate,
     check,
     compare,
@@ -19,7 +20,18 @@ from dnipack.commands import (
     verify,
 )
 
-COMMANDS = (train, import_checkpoints, check, calibrate, measure, compare, report, pack, verify)
+COMMANDS = (
+    train,
+    import_checkpoints,
+    check,
+    calibrate,
+    auto,
+    measure,
+    compare,
+    report,
+    pack,
+    verify,
+)
 """In the order of the help text."""
 
 

@@ -12,7 +12,7 @@ from unittest.mock import ANY
 
 import pytest
 from tests.cli.conftest import CommandLine
-from tests.small import ANCHORS, write_pack
+from tests.small import ANCHORS, brightness_estimator, write_enlarger, write_pack
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,8 @@ def test_packs_lists_sound_and_damaged_ones(tmp_path: Path) -> None:
     (broken / "manifest.json").write_text("{")
     dnid = CommandLine(tmp_path)
     lines = {line.split()[0]: line for line in dnid("packs").stdout.splitlines()}
-    assert lines["a-tiny-pack"].split(maxsplit=1)[1] == "denoise  low → mid → high  (CC0-1.0)"
+    assert lines["a-tiny-pack"] == "a-tiny-pack      denoise           low → mid → high  (CC0-1.0)"
+    assert lines["denoise"].split()[:3] == ["denoise", "denoise", "default"]
     assert "cannot be used: Pack 'broken': manifest.json is not JSON" in lines["broken"]
     told = {
         pack["id"]: pack for pack in json.loads(CommandLine(tmp_path)("packs", "--json").stdout)
@@ -107,6 +108,32 @@ def test_packs_lists_sound_and_damaged_ones(tmp_path: Path) -> None:
         tmp_path / "data" / "dnid" / "packs" / "a-tiny-pack"
     )
     assert "error" in told["broken"]
+
+
+def test_packs_verify_reads_every_file(tmp_path: Path) -> None:
+    """A flipped byte in an anchor is found, and told with a remedy and the exit code."""
+    own = tmp_path / "data" / "dnid" / "packs"
+    write_pack(own, estimator=brightness_estimator())
+    write_enlarger(own, 2, id="bad-x2")
+    dnid = CommandLine(tmp_path)
+    sound = dnid("packs", "--verify")
+    lines = {line.split()[0]: line for line in sound.stdout.splitlines()}
+    assert sound.returncode == 0
+    assert lines["denoise"] == (
+        "denoise          denoise  default  low → mid → high"
+        "  (CC0-1.0, auto, in place of dnid's own, verified)"
+    )
+    anchor = own / "bad-x2" / "mid.safetensors"
+    data = bytearray(anchor.read_bytes())
+    data[-1] ^= 1
+    anchor.write_bytes(data)
+    damaged = dnid("packs", "--verify")
+    lines = {line.split()[0]: line for line in damaged.stdout.splitlines()}
+    assert damaged.returncode == 1
+    assert lines["bad-x2"].startswith(
+        "bad-x2           cannot be used: Pack 'bad-x2': mid.safetensors is not the file of its"
+    )
+    assert "; install a sound copy or remove the pack" in lines["bad-x2"]
 
 
 def test_help_names_what_there_is(dnid: CommandLine) -> None:

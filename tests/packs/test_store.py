@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.small import ANCHORS, random_anchors, write_pack
+from tests.small import ANCHORS, random_anchors, write_enlarger, write_pack
 
 from dnid.errors import PackDamaged, PackNotFound
 from dnid.packs.store import PackStore, default_folders, open_pack
@@ -84,6 +84,23 @@ def test_a_network_of_another_scale_is_refused(tmp_path: Path) -> None:
         pack.network()
 
 
+def test_describe_tells_the_defaults(tmp_path: Path) -> None:
+    """One for each effect and scale, what `find` gives; and who stands in another's place."""
+    for folder, names in (("own", ("zz", "denoise")), ("shipped", ("aa", "denoise"))):
+        for name in names:
+            write_pack(tmp_path / folder, id=name)
+    write_enlarger(tmp_path / "shipped", 4)
+    write_enlarger(tmp_path / "own", 2, id="my-x2")
+    described = PackStore([tmp_path / "own", tmp_path / "shipped"]).describe()
+    assert {pack["id"]: (pack["default"], pack["hides"]) for pack in described} == {
+        "aa": (False, False),
+        "denoise": (True, True),
+        "my-x2": (True, False),
+        "sr-x4": (True, False),
+        "zz": (False, False),
+    }
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     """No pack for the effect, no such id, an id of another effect, an id that is a path."""
     write_pack(tmp_path)
@@ -105,7 +122,7 @@ def test_a_damaged_pack_is_listed_with_its_fault(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("{")
     broken, sound = PackStore([tmp_path]).describe()
-    assert broken.keys() == {"id", "error"}
+    assert broken.keys() == {"id", "error", "hides"}
     assert broken["id"] == "broken"
     assert "Pack 'broken': manifest.json is not JSON" in broken["error"]
     assert sound["path"] == list(ANCHORS)

@@ -129,14 +129,34 @@ class PackStore:
         return set(self._pack_folders())
 
     def describe(self) -> list[dict[str, Any]]:
-        """A plain table for each pack; a damaged one is told with its fault in `error`."""
-        return [_describe(name, folder) for name, folder in sorted(self._pack_folders().items())]
+        """A plain table for each pack; a damaged one is told with its fault in `error`.
+
+        `default`: it is used where no pack is named. `hides`: it is used in place of a pack
+        of the same id in a later folder.
+        """
+        tables = []
+        for name, (folder, *hidden) in sorted(self._all_folders().items()):
+            table = _describe(name, folder) | {"hides": bool(hidden)}
+            if "error" not in table:
+                table["default"] = self._is_default(name, table["effect"], table["scale"])
+            tables.append(table)
+        return tables
+
+    def _is_default(self, pack_id: str, effect: str, scale: int) -> bool:
+        try:
+            return self.find(effect, scale=scale).manifest.id == pack_id
+        except PackDamaged:
+            return False  # the default itself is
 
     def _pack_folders(self) -> dict[str, Path]:
-        found: dict[str, Path] = {}
+        """Id → the folder that counts."""
+        return {name: folders[0] for name, folders in self._all_folders().items()}
+
+    def _all_folders(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
         for folder in self.folders:
             for manifest in sorted(folder.glob("*/manifest.json")):
-                found.setdefault(manifest.parent.name, manifest.parent)
+                found.setdefault(manifest.parent.name, []).append(manifest.parent)
         return found
 
 
