@@ -16,7 +16,7 @@ from dnid.engine.pixels import FULL_SCALE, Image, check_image, check_mask
 from dnid.engine.result import PackUsed, Progress, Proposed, Restored
 from dnid.engine.runner import PackRunner
 from dnid.engine.stage import Counter, StageRun
-from dnid.errors import BadRecipe
+from dnid.errors import BadRecipe, PackDamaged
 from dnid.networks.estimator import StrengthEstimator
 from dnid.packs.store import Pack, PackStore
 from dnid.recipe import Execution, Recipe, Stage
@@ -115,10 +115,31 @@ class Engine:
 
     def _runner(self, stage: Stage, device: torch.device) -> PackRunner:
         pack = self.store.find(stage.effect, stage.pack, stage.scale)
-        key = pack.sha256, str(device)
-        if key not in self._runners:
-            self._runners[key] = PackRunner(pack, device)
-        return self._runners[key]
+        if runner := self._runners.get((pack.sha256, str(device))):
+            return runner
+        runner = self._load(pack, stage, device)
+        self._forget_replaced(runner.pack)
+        self._runners[runner.pack.sha256, str(device)] = runner
+        return runner
+
+    def _load(self, pack: Pack, stage: Stage, device: torch.device) -> PackRunner:
+        """A pack that was replaced while it was read is read anew."""
+        try:
+            return PackRunner(pack, device)
+        except PackDamaged:
+            found = self.store.find(stage.effect, stage.pack, stage.scale)
+            if found.sha256 == pack.sha256:
+                raise
+            return PackRunner(found, device)
+
+    def _forget_replaced(self, newer: Pack) -> None:
+        """Let go of packs that are no longer installed; a job that runs keeps its own."""
+        installed = self.store.ids()
+        for key, runner in list(self._runners.items()):
+            old = runner.pack
+            same_id = old.manifest.id == newer.manifest.id
+            if old.manifest.id not in installed or (same_id and old.sha256 != newer.sha256):
+                del self._runners[key]
 
     def _estimator(self, pack: Pack) -> StrengthEstimator:
         if pack.sha256 not in self._estimators:
