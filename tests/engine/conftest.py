@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.engine.small_engine import engine_in
 from tests.small import write_pack
+
+from dnid.engine.engine import Engine
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +19,12 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packs")
     write_pack(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def engine(packs: Path) -> Engine:
+    """Return an engine in float32 with that pack."""
+    return engine_in(packs)
 
 
 @pytest.fixture(autouse=True)

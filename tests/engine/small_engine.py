@@ -20,6 +20,8 @@ from dnid.engine.engine import Engine
 from dnid.packs.store import PackStore
 from dnid.recipe import Recipe, Stage
 
+DTYPES = ("uint8", "uint16", "float32")
+
 
 def engine_in(folder: Path, number_format: str = "float32") -> Engine:
     """An engine that has loaded the packs in `folder` and runs in this format."""
@@ -36,10 +38,7 @@ def engine_in(folder: Path, number_format: str = "float32") -> Engine:
 @contextmanager
 def tiles_of(pixels: int) -> Iterator[None]:
     """Tiles read at most about this many pixels."""
-    with (
-        patch.object(stage_module, "TILE_PIXELS", pixels),
-        patch.object(stage_module, "MASKED_TILE_PIXELS", pixels),
-    ):
+    with patch.object(stage_module, "tile_pixels", lambda *_: pixels):
         yield
 
 

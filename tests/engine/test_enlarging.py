@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine.small_engine import assert_holds, engine_in, enlarge, expected, tiles_of
+from tests.engine.small_engine import DTYPES, assert_holds, engine_in, enlarge, expected, tiles_of
 from tests.small import (
     FULL_SCALE,
     enlarger_options,
@@ -22,8 +22,6 @@ from dnid.engine.engine import Engine
 from dnid.errors import BadImage, PackNotFound
 from dnid.packs.store import PackStore
 from dnid.recipe import Recipe, Stage
-
-DTYPES = ("uint8", "uint16", "float32")
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +56,14 @@ def test_scale_1_does_not_run(engine: Engine) -> None:
 
 
 @given(
-    height=st.integers(1, 24),
-    width=st.integers(1, 24),
-    budget=st.integers(1, 600),
+    height=st.integers(1, 30),
+    width=st.integers(1, 30),
+    budget=st.integers(576, 900),
     channels=st.integers(1, 4),
     scale=st.sampled_from([2, 4]),
     masked=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_tiled_equals_untiled(
     engine: Engine,
     height: int,
@@ -81,7 +79,7 @@ def test_tiled_equals_untiled(
     mask = np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)
     recipe = enlarge(scale, 0.9, 0.1)
     whole = engine.restore(image, recipe, mask if masked else None).pixels
-    with tiles_of(budget * scale**2):
+    with tiles_of(budget):
         tiled = engine.restore(image, recipe, mask if masked else None).pixels
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-5)
 
@@ -122,7 +120,7 @@ def test_transparent_colour_does_not_bleed(
     image[..., -1] = np.where(hidden, 0, FULL_SCALE[dtype])
     other = image.copy()
     other[hidden, :-1] = FULL_SCALE[dtype] - other[hidden, :-1]
-    with tiles_of(budget * 4):
+    with tiles_of(budget):
         first, second = (engine.restore(i, enlarge(2, 1.0)).pixels for i in (image, other))
     visible = first[..., -1] > 0
     assert np.array_equal(first[..., -1], second[..., -1])

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
-from tests.engine.small_engine import denoise, engine_in, tiles_of
-from tests.small import Pixels, photo
+from tests.engine import small_networks
+from tests.engine.small_engine import denoise, engine_in, enlarge, tiles_of
+from tests.small import Pixels, photo, write_enlarger
 from torch import Tensor
 
 from dnid.engine.engine import Engine
 from dnid.engine.result import Progress
 from dnid.engine.runner import PackRunner
 from dnid.errors import Cancelled, OutOfMemory
+from dnid.recipe import Recipe
 
 IMAGE = photo(40, 40, 3, "uint8")
 MASK = np.linspace(0, 255, 1600).reshape(40, 40).astype(np.uint8)
 BUDGET = 1200
-
-
-@pytest.fixture(scope="module")
-def engine(packs: Path) -> Engine:
-    return engine_in(packs)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +58,10 @@ class Faulty:
     def installed(self) -> AbstractContextManager[object]:
         return patch.object(PackRunner, self.name, lambda *arguments: self(*arguments))
 
-    def __call__(self, runner: PackRunner, tile: Tensor, strength: object) -> Tensor:
+    def __call__(self, runner: PackRunner, tile: Tensor, *strength: object) -> Tensor:
         self.calls += 1
         self.fault(self.calls, tile)
-        return self.method(runner, tile, strength)  # type: ignore[no-any-return]
+        return self.method(runner, tile, *strength)  # type: ignore[no-any-return]
 
 
 def restore(engine: Engine, mask: Pixels | None, faulty: Faulty | None = None) -> Pixels:
@@ -140,6 +136,80 @@ def test_the_engine_works_after_a_fault(engine: Engine) -> None:
         with pytest.raises(OutOfMemory):
             restore(engine, mask, Faulty(method, lambda *_: exhaust_python()))
     assert np.array_equal(restore(engine, MASK), undisturbed)
+
+
+# Other ways through the engine
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Return an engine with a pack that enlarges and one whose tiles fade into each other."""
+    folder = tmp_path_factory.mktemp("others")
+    with small_networks.known():
+        write_enlarger(folder, 2)
+        small_networks.write(folder, "statistical", halo=4, approximate=True)
+        yield engine_in(folder)
+
+
+@pytest.mark.parametrize("fault", [exhaust_the_allocator, exhaust_python, exhaust_the_gpu])
+@pytest.mark.parametrize(("method", "mask"), [("run", None), ("run_spatial", MASK)])
+def test_out_of_memory_while_enlarging_gives_the_identical_picture(
+    others: Engine, method: str, mask: Pixels | None, fault: Callable[[], None]
+) -> None:
+    """For every k: the larger picture is the same too, alpha included."""
+    image = photo(40, 40, 4, "uint8")
+    recipe = enlarge(2, 0.8, 0.3)
+    with tiles_of(BUDGET):
+        with (counted := Faulty(method, lambda *_: None)).installed():
+            undisturbed = others.restore(image, recipe, mask).pixels
+        assert counted.calls >= 4
+        for k in range(1, counted.calls + 1):
+            faulty = Faulty(method, at(k, fault))
+            with faulty.installed():
+                assert np.array_equal(others.restore(image, recipe, mask).pixels, undisturbed), k
+            assert faulty.calls > counted.calls, k
+
+
+@pytest.mark.parametrize("recipe", [enlarge(2, 0.8), denoise(0.8)])
+def test_other_faults_are_the_callers_there_too(others: Engine, recipe: Recipe) -> None:
+    """For every k: an error that is not about memory propagates at once."""
+    with tiles_of(BUDGET):
+        with (counted := Faulty("run", lambda *_: None)).installed():
+            others.restore(IMAGE, recipe)
+        for k in range(1, counted.calls + 1):
+            faulty = Faulty("run", at(k, divide_by_zero))
+            with faulty.installed(), pytest.raises(ZeroDivisionError):
+                others.restore(IMAGE, recipe)
+            assert faulty.calls == k
+
+
+def divide_by_zero() -> None:
+    raise ZeroDivisionError
+
+
+def test_out_of_memory_while_fading_begins_anew(others: Engine) -> None:
+    """For every k: the picture is one of smaller tiles throughout, never a mixture of cuts."""
+    with tiles_of(BUDGET // 2):
+        wanted = others.restore(IMAGE, denoise(0.8))
+    with tiles_of(BUDGET):
+        with (counted := Faulty("run", lambda *_: None)).installed():
+            undisturbed = others.restore(IMAGE, denoise(0.8)).pixels
+        assert not np.array_equal(undisturbed, wanted.pixels)
+        for k in range(1, counted.calls + 1):
+            told: list[Progress] = []
+            with Faulty("run", at(k, exhaust_the_allocator)).installed():
+                restored = others.restore(IMAGE, denoise(0.8), progress=told.append)
+            assert np.array_equal(restored.pixels, wanted.pixels), k
+            assert restored.approximate is True
+            assert all(progress.done <= progress.total for progress in told)
+            assert told[-1].done == told[-1].total
+
+
+def test_no_memory_for_fading_tiles_is_told(others: Engine) -> None:
+    """It ends, with the same sentence."""
+    faulty = Faulty("run", lambda *_: exhaust_python())
+    with tiles_of(BUDGET), faulty.installed(), pytest.raises(OutOfMemory, match="smallest tile"):
+        others.restore(IMAGE, denoise(0.8))
 
 
 # Cancel and progress

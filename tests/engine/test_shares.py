@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from tests.engine.small_engine import denoise, engine_in
+from tests.engine.small_engine import denoise
 from tests.small import photo
 
 from dnid.engine.engine import Engine
 from dnid.errors import BadRecipe
 from dnid.recipe import Recipe, Stage
-
-
-@pytest.fixture(scope="module")
-def engine(packs: Path) -> Engine:
-    return engine_in(packs)
 
 
 def chosen(*shares: float) -> Recipe:

@@ -62,6 +62,8 @@ class FakeEngine:
             format="float32",
             seconds=0.5,
             packs=(PackUsed("fake", "00"),),
+            approximate=recipe.scale > 1,
+            spatial=None if mask is None else "levels",
         )
 
 

@@ -81,6 +81,7 @@ def test_an_enlarged_picture_returns(daemon: Daemon, client: Connect) -> None:
     larger = Recipe((Stage("sr", 0.5, scale=4),))
     result = client().restore(SMALL, larger)
     assert np.array_equal(result.pixels, (255 - SMALL).repeat(4, 0).repeat(4, 1))
+    assert (result.approximate, result.spatial) == (True, None)
 
 
 def test_status_and_packs(daemon: Daemon, client: Connect, tmp_path: Path) -> None:

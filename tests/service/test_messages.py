@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.service.processes import restore_header
 
-from dnid.engine.result import PackUsed, Progress, Proposed
+from dnid.engine.result import PackUsed, Progress, Proposed, Restored
 from dnid.errors import BadImage, BadMask, BadMessage, BadRecipe, BadVersion, Cancelled, DniError
 from dnid.recipe import Execution, Recipe, Stage
 from dnid.service import messages
@@ -103,5 +103,12 @@ def test_answers() -> None:
     assert queued == start | {"state": "queued", "ahead": 2}
     running = messages.progress_answer("7", Progress("running", done=1, total=4))
     assert running == start | {"state": "running", "done": 1, "total": 4}
+    restored = Restored(None, "cpu", "float32", 0.5, (PackUsed("a", "00"),), approximate=True)  # type: ignore[arg-type]
+    result = messages.result_answer("7", Picture(2, 3, 1, "u8"), restored)
+    assert result == {
+        "v": 1, "kind": "result", "id": "7", "image": GRAY, "seconds": 0.5, "device": "cpu",
+        "format": "float32", "packs": [{"id": "a", "sha256": "00"}], "approximate": True,
+        "spatial": None,
+    }  # fmt: skip
     error = messages.error_answer("7", Cancelled("Stopped."))
     assert error == start | {"kind": "error", "code": "cancelled", "message": "Stopped."}

@@ -135,7 +135,8 @@ def _restore(restorer: _Restorer, task: _Task, target: Target) -> None:
     picture.write(photo.with_pixels(result.pixels), target.path, target.kind)
     if not task.quiet:
         where = f"{result.device} {result.format}" if result.format else ""
-        details = f"{result.seconds:.2f} s", where, *chosen.values()
+        note = "approximate" if result.approximate else ""
+        details = f"{result.seconds:.2f} s", where, note, *chosen.values()
         print(f"{target.path}  ({', '.join(filter(None, details))})")
 
 

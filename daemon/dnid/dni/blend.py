@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from dnid.dni.cache import BlendCache
 from dnid.errors import BadRecipe, PackDamaged
 
 State = Mapping[str, Tensor]
@@ -53,28 +54,38 @@ class AnchorStack:
 
 
 class BlendedNetwork:
-    """A network whose floating-point state is one vector, so that a blend lands in it directly.
+    """A network whose floating-point state is one vector: the blend for the last α it was given."""
 
-    The blend is computed in float32. For a reduced format the sum is rounded
-    once, into the network's own vector.
-    """
+    def __init__(
+        self,
+        network: nn.Module,
+        stack: AnchorStack,
+        dtype: torch.dtype,
+        cache: BlendCache | None = None,
+        name: str = "",
+    ) -> None:
+        """`network` gives the structure (it may lie on `meta`); its weights are replaced.
 
-    def __init__(self, network: nn.Module, stack: AnchorStack, dtype: torch.dtype) -> None:
-        """`network` gives the structure (it may lie on `meta`); its weights are replaced."""
-        self.stack = stack
+        A `cache` may serve several networks; `name` tells their anchors apart in it (a pack's
+        hash, say). Without one, nothing but the blend in use is kept.
+        """
+        self.stack, self.dtype = stack, dtype
+        self.cache = BlendCache(max_bytes=0) if cache is None else cache
+        self.name = name
         self.alpha: tuple[float, ...] | None = None
-        self.vector = torch.empty_like(stack.matrix[0], dtype=dtype)
         self.network = network.requires_grad_(False).eval()
-        self.network.load_state_dict(stack.state(self.vector), assign=True)
 
     def set(self, alpha: Sequence[float]) -> nn.Module:
-        """Make the network the blend for α (N shares, Σ = 1) and return it."""
-        if self.alpha != tuple(alpha):
-            if self.vector.dtype == torch.float32:
-                self.stack.blend(alpha, out=self.vector)
-            else:
-                self.vector.copy_(self.stack.blend(alpha))
-            self.alpha = tuple(alpha)
+        """Make the network the blend for α (N shares, Σ = 1) and return it.
+
+        The blend is computed in float32; for a reduced format the sum is rounded once.
+        """
+        alpha = tuple(alpha)
+        if self.alpha != alpha:
+            key = self.name, alpha, self.dtype
+            vector = self.cache.vector(key, lambda: self.stack.blend(alpha).to(self.dtype))
+            self.network.load_state_dict(self.stack.state(vector), assign=True)
+            self.alpha = alpha
         return self.network
 
 

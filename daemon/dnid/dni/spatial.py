@@ -19,14 +19,20 @@ from torch.nn import functional as F
 from dnid.dni.blend import AnchorStack
 
 MIXABLE = (
-    nn.Conv2d, nn.ConvTranspose2d, nn.PReLU, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm,
+    nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.PReLU, nn.BatchNorm2d, nn.InstanceNorm2d,
+    nn.GroupNorm,
 )  # fmt: skip
-"""Layers whose output lies on a pixel grid N×C×h×w, so that an α map can mix it."""
+"""Layers whose output lies on a pixel grid, so that an α map can mix it: N×C×h×w, and of
+Linear N×h×w×C, or N×C where the picture was pooled to one value a channel."""
 
 
 def is_mixable(network: nn.Module) -> bool:
     """Whether every weight of the network sits in a layer of a MIXABLE kind."""
     return all(isinstance(layer, MIXABLE) for _, layer in _layers_with_weights(network))
+
+
+class NotOnGrid(Exception):
+    """A layer's output does not lie on a grid of the picture's pixels."""
 
 
 class SpatialNetwork:
@@ -48,8 +54,23 @@ class SpatialNetwork:
     def run(self, x: Tensor, active: Sequence[int], shares: Tensor) -> Tensor:
         """x N×C×H×W; `active` K indices of anchors; `shares` K×H×W with Σ = 1 at each pixel."""
         self._load(tuple(active))
-        with self.shares.using(shares.to(x.device, self.dtype)):
+        with self.shares.using(shares.to(x.device, self.dtype), pictures=x.shape[0]):
             return self.network(x)  # type: ignore[no-any-return]
+
+    def equals_blend(self, plain: nn.Module, x: Tensor) -> bool:
+        """Whether x, under the same α everywhere, becomes what `plain` makes of it: the blend
+        of the first two anchors, half and half, in float32.
+
+        It does not where the network reaches into its layers past their `forward`, or lays
+        its pixels out in another way than MIXABLE says.
+        """
+        halves = torch.full((2, *x.shape[-2:]), 0.5)
+        try:
+            found = self.run(x, (0, 1), halves)
+        except Exception:  # noqa: BLE001 (a stranger's forward raises all kinds)
+            return False
+        wanted = plain(x)
+        return torch.allclose(found, wanted, rtol=0, atol=1e-4 * max(1, float(wanted.abs().max())))
 
     def _load(self, active: tuple[int, ...]) -> None:
         if active == self._active:
@@ -66,9 +87,11 @@ class _Shares:
     def __init__(self) -> None:
         self.grids: dict[tuple[int, int], Tensor] = {}
         self.full: Tensor | None = None
+        self.pictures = 0
 
-    def using(self, shares: Tensor) -> _Shares:
+    def using(self, shares: Tensor, pictures: int) -> _Shares:
         self.full = shares[:, None, None]
+        self.pictures = pictures
         return self
 
     def __enter__(self) -> None:
@@ -82,7 +105,7 @@ class _Shares:
         """K×1×1×h×w."""
         if grid not in self.grids:
             assert self.full is not None
-            self.grids[grid] = _resize(self.full, grid)
+            self.grids[grid] = resize(self.full, grid)
         return self.grids[grid]
 
 
@@ -105,13 +128,27 @@ class _MixedLayer(nn.Module):
         if getattr(self.layer, "running_mean", None) is not None:
             return self._normalise(x)
         outputs: list[Tensor] = [functional_call(self.layer, s, (x,)) for s in self.states]
-        shares = self.shares.at((outputs[0].shape[-2], outputs[0].shape[-1]))
+        if len(outputs) == 1:
+            return outputs[0]
+        shares = self._shares_for(outputs[0])
         if len(outputs) == 2:
             return torch.lerp(outputs[0], outputs[1], shares[1])
         mixed = outputs[0] * shares[0]
         for output, share in zip(outputs[1:], shares[1:], strict=True):
             mixed.addcmul_(output, share)
         return mixed
+
+    def _shares_for(self, output: Tensor) -> Tensor:
+        """K shares that go with an output, by its layout. Raises NotOnGrid."""
+        if output.shape[0] != self.shares.pictures:  # windows, lined up as a batch
+            raise NotOnGrid(f"{tuple(output.shape)}")
+        if not isinstance(self.layer, nn.Linear):
+            return self.shares.at((output.shape[-2], output.shape[-1]))
+        if output.ndim == 2:  # N×C
+            return self.shares.at((1, 1))[..., 0, 0]
+        if output.ndim == 4:  # N×h×w×C
+            return self.shares.at((output.shape[1], output.shape[2])).movedim(2, -1)
+        raise NotOnGrid(f"{tuple(output.shape)}")
 
     def _normalise(self, x: Tensor) -> Tensor:
         """γ(x − μ)/σ + β is not linear in its parameters: each of them is mixed by itself."""
@@ -140,7 +177,7 @@ def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name[len(start) :]: value for name, value in state.items() if name.startswith(start)}
 
 
-def _resize(shares: Tensor, grid: tuple[int, int]) -> Tensor:
+def resize(shares: Tensor, grid: tuple[int, int]) -> Tensor:
     """Mean over the pixels that a coarser grid's cell covers; bilinear onto a finer grid."""
     flat = shares[:, 0]
     if flat.shape[-2:] == grid:

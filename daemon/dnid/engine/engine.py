@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 
+from dnid.dni.cache import BlendCache
 from dnid.engine.auto import propose
 from dnid.engine.device import find_device
 from dnid.engine.pixels import FULL_SCALE, Image, check_image, check_mask
@@ -39,6 +40,7 @@ class Engine:
         self.store = store
         self._runners: dict[tuple[str, str], PackRunner] = {}
         self._estimators: dict[str, StrengthEstimator] = {}
+        self._blends = BlendCache()
 
     def restore(
         self,
@@ -82,6 +84,8 @@ class Engine:
             device=str(where),
             format="/".join(dict.fromkeys(runner.choice.format for runner in runners)),
             seconds=time.perf_counter() - start,
+            approximate=any(run.is_approximate for run in work),
+            spatial=_how_spatial(work),
             packs=tuple(PackUsed(r.pack.manifest.id, r.pack.sha256) for r in runners),
         )
 
@@ -125,12 +129,12 @@ class Engine:
     def _load(self, pack: Pack, stage: Stage, device: torch.device) -> PackRunner:
         """A pack that was replaced while it was read is read anew."""
         try:
-            return PackRunner(pack, device)
+            return PackRunner(pack, device, self._blends)
         except PackDamaged:
             found = self.store.find(stage.effect, stage.pack, stage.scale)
             if found.sha256 == pack.sha256:
                 raise
-            return PackRunner(found, device)
+            return PackRunner(found, device, self._blends)
 
     def _forget_replaced(self, newer: Pack) -> None:
         """Let go of packs that are no longer installed; a job that runs keeps its own."""
@@ -150,6 +154,14 @@ class Engine:
                 )
             self._estimators[pack.sha256] = estimator
         return self._estimators[pack.sha256]
+
+
+def _how_spatial(work: Sequence[StageRun]) -> str | None:
+    """For Restored: by levels when one stage had to."""
+    masked = [run for run in work if run.mask is not None]
+    if not masked:
+        return None
+    return "one-pass" if all(run.runner.mixes for run in masked) else "levels"
 
 
 def _as_float(image: Image) -> Image:

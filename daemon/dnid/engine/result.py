@@ -40,6 +40,11 @@ class Restored:
     seconds: float
     """In the engine."""
     packs: tuple[PackUsed, ...]
+    approximate: bool = False
+    """Whether tiles saw less than their network looks at, and were blended over instead."""
+    spatial: str | None = None
+    """How a mask was followed: `one-pass`, or `levels` where a network's layers do not allow
+    that (whole blends, mixed between neighbouring strengths); None without a mask."""
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,8 @@ def _restored(message: Message) -> Restored:
     header, payload = message
     pixels, _ = frames.unpack(Picture.from_dict(header.get("image")), None, payload)
     how = header["device"], header["format"], header["seconds"]
-    return Restored(pixels, *how, _packs_of(header))
+    notes = header.get("approximate", False), header.get("spatial")
+    return Restored(pixels, *how, _packs_of(header), *notes)
 
 
 def _packs_of(header: Header) -> tuple[PackUsed, ...]:

@@ -170,6 +170,8 @@ def result_answer(name: str, image: Picture, restored: Restored) -> Header:
         seconds=restored.seconds,
         device=restored.device,
         format=restored.format,
+        approximate=restored.approximate,
+        spatial=restored.spatial,
         packs=[asdict(pack) for pack in restored.packs],
     )
 
