@@ -50,7 +50,9 @@ def distance_chart(contents: Contents) -> str | None:
         for number, (name, level) in enumerate(levels)
         for contender in (0, 1)
     ]
-    about = "Blends are full lines, mixes dashed; lower right of a point is worse in both."
+    about = (
+        "Blends are full lines, mixes dashed; what lies lower and to the right is worse in both."
+    )
     x = _axis("distance of features (less is nearer)", series, 0)
     return chart("Distortion and distance", about, x, _axis("PSNR in dB", series, 1), series)
 
