@@ -12,7 +12,6 @@ from dnid.engine import budget
 from dnid.engine.budget import (
     LARGEST,
     LARGEST_BYTES,
-    LARGEST_MASKED,
     SHARE,
     SMALLEST,
     bytes_per_pixel,
@@ -25,30 +24,28 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("free", "per_pixel", "masked", "halo", "pixels"),
+    ("free", "per_pixel", "halo", "pixels"),
     [
-        (1 << 40, 100, False, 56, LARGEST),
-        (1 << 40, 100, True, 56, LARGEST_MASKED),
-        (1 << 40, 1024, False, 56, LARGEST_BYTES // 1024),
-        (1 << 30, 1024, False, 56, int(SHARE * (1 << 20))),
-        (1 << 20, 1024, False, 56, SMALLEST),
-        (0, 1024, True, 0, SMALLEST),
-        (0, 1024, True, 200, 800**2),
-        (None, 100, False, 56, LARGEST),
-        (None, 1024, False, 56, LARGEST_BYTES // 1024),
+        (1 << 40, 100, 56, LARGEST),
+        (1 << 40, 1024, 56, LARGEST_BYTES // 1024),
+        (1 << 30, 1024, 56, int(SHARE * (1 << 20))),
+        (1 << 20, 1024, 56, SMALLEST),
+        (0, 1024, 0, SMALLEST),
+        (0, 1024, 200, 800**2),
+        (None, 100, 56, LARGEST),
+        (None, 1024, 56, LARGEST_BYTES // 1024),
     ],
 )
 def test_tiles_follow_the_free_memory(
     monkeypatch: pytest.MonkeyPatch,
     free: int | None,
     per_pixel: float,
-    masked: bool,
     halo: int,
     pixels: int,
 ) -> None:
     """Up to what is worth having, down to what is mostly halo; unknown counts as plenty."""
     monkeypatch.setattr(budget, "free_bytes", lambda _: free)
-    assert tile_pixels(per_pixel, CPU, masked, halo) == pixels
+    assert tile_pixels(per_pixel, CPU, halo) == pixels
 
 
 def test_free_memory_is_read_from_the_system(

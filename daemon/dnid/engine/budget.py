@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 LARGEST = 1 << 21
 """Pixels, halo included. Beyond, hardly fewer pixels are read twice."""
-LARGEST_MASKED = 1 << 18
-"""Where a mask varies: of smaller tiles more lie wholly inside or outside of it."""
 SMALLEST = 1 << 16
 """Or four halos squared: smaller tiles are mostly halo. Where even that is too much, they are
 halved when memory runs out."""
@@ -24,13 +22,12 @@ _PROBE_SIDE = 64
 _MEMORY = Path("/proc/meminfo")
 
 
-def tile_pixels(bytes_per_pixel: float, device: torch.device, masked: bool, halo: int) -> int:
+def tile_pixels(bytes_per_pixel: float, device: torch.device, halo: int) -> int:
     """Pixels that a tile reads, halo included; how many they are changes no result."""
     free = free_bytes(device)
     room = LARGEST_BYTES if free is None else min(LARGEST_BYTES, SHARE * free)
-    largest = LARGEST_MASKED if masked else LARGEST
     smallest = max(SMALLEST, (4 * halo) ** 2)
-    return max(smallest, min(largest, int(room / bytes_per_pixel)))
+    return max(smallest, min(LARGEST, int(room / bytes_per_pixel)))
 
 
 def free_bytes(device: torch.device) -> int | None:

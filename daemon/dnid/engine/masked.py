@@ -18,8 +18,6 @@ from dnid.engine.tiling import Box, Grid
 
 VARYING_COST = 2.4
 """Of a pixel whose strength varies, in pixels of a plain network: two anchors and their mix."""
-LARGEST_VARYING = 1 << 20
-"""Pixels read by a tile whose strength varies: two networks' layers live at once."""
 SMALLEST = 1 << 16
 """Below, tiles are mostly halo."""
 
@@ -32,6 +30,8 @@ class MaskCut:
     mask: Image
     untouched: float | None
     """The mask's value that leaves a pixel as it is; None where every value changes it."""
+    largest: int
+    """Pixels read by a tile whose strength varies: two networks' layers live at once."""
 
     def pieces(self, core: Box) -> list[Box]:
         """`core`, or what it is best cut into."""
@@ -52,7 +52,7 @@ class MaskCut:
         if len(pieces) == 1:
             return VARYING_COST * area, pieces
         costs, boxes = zip(*map(self._best, pieces), strict=True)
-        if sum(costs) < VARYING_COST * area or area > LARGEST_VARYING:
+        if sum(costs) < VARYING_COST * area or area > self.largest:
             return sum(costs), [box for found in boxes for box in found]
         return VARYING_COST * area, [core]
 
@@ -86,6 +86,7 @@ class MaskCut:
             Grid(self.grid.width, self.grid.height, self.grid.halo, self.grid.multiple),
             self.mask.T,
             self.untouched,
+            self.largest,
         )
         for pixels, boxes in turned._columns(_turn(core), part.T):
             yield pixels, [_turn(box) for box in boxes]

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from dnid.engine.budget import tile_pixels
+from dnid.engine.masked import MaskCut
 from dnid.engine.overlap import Overlap
 from dnid.engine.pixels import (
     ENLARGING_RADIUS,
     FILL_RADIUS,
+    FULL_SCALE,
     Image,
     TileReader,
     has_alpha,
@@ -65,9 +67,12 @@ class StageRun:
         halo = halo if stage.scale == 1 else max(halo, ENLARGING_RADIUS)
         halo += FILL_RADIUS if has_alpha(image) else 0
         self.grid = Grid(image.shape[0], image.shape[1], halo, runner.multiple)
-        self.budget = tile_pixels(runner.bytes_per_pixel, runner.device, mask is not None, halo)
+        self.budget = tile_pixels(runner.bytes_per_pixel, runner.device, halo)
         self.cores = self.grid.tiles(self.budget)
         self.is_approximate = runner.is_approximate(exact) and len(self.cores) > 1
+        if mask is not None and not self.is_approximate:
+            cut = MaskCut(self.grid, mask, self._untouched(mask), largest=self.budget // 2)
+            self.cores = [piece for core in self.cores for piece in cut.pieces(core)]
 
     def run(self, image: Image, counter: Counter) -> Image:
         """What becomes of `image`, which has the size that the stage was made for."""
@@ -149,6 +154,14 @@ class StageRun:
             return self.runner.run(tile, low)
         between = self.stage.outside, self.stage.strength
         return self.runner.run_spatial(tile, strengths, between)
+
+    def _untouched(self, mask: Image) -> float | None:
+        """The mask's value that gives strength 0 and so the input; None where there is none."""
+        if self.stage.scale == 1 and self.stage.outside == 0:
+            return 0.0
+        if self.stage.scale == 1 and self.stage.strength == 0:
+            return FULL_SCALE[mask.dtype.name]
+        return None
 
     def _strengths(self, box: Box) -> Tensor:
         assert self.mask is not None
