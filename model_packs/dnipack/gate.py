@@ -166,7 +166,7 @@ def _measure(
     layers = correlate(anchors[names[0]], anchors[names[1]])
     rows = [
         (level, truth, _run(blended, names, degraded))
-        for level, degraded, truth in _cases(manifest, blended.network, photos)
+        for level, degraded, truth in cases(manifest, blended.network, photos)
     ]
     looks = torch.tensor([[_look(r, outputs, p) for p, r in zip(PLACES, outputs, strict=True)]
                           for _, _, outputs in rows])  # fmt: skip
@@ -206,7 +206,7 @@ def _look(output: Tensor, outputs: Sequence[Tensor], place: float) -> tuple[floa
     return contrast, float((output.mean() - mixed.mean()).abs()), off / max(apart, VISIBLE)
 
 
-def _cases(
+def cases(
     manifest: Manifest, network: nn.Module, photos: Sequence[Photo]
 ) -> Iterator[tuple[str, Tensor, Tensor | None]]:
     """(level, degraded pictures, their truth if it is known); N×3×H×W each."""

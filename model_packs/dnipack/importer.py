@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from dnid.errors import BadInput, PackDamaged
 from dnid.networks import build
 from dnid.packs.manifest import Anchor, Manifest, is_id, parse
 from dnipack.build import write_pack
 from dnipack.checkpoint import load_checkpoint
+from dnipack.normalise import best_way, compare_ways, fold
 from dnipack.photos import Photo
 from dnipack.recognise import recognise
+
+BEST = "best"
+"""Measure the ways to normalise, and take the better."""
 
 
 @dataclass(frozen=True)
@@ -61,47 +65,94 @@ def import_pack(
     description: Description,
     probes: Sequence[Photo],
     output: Path,
+    normalisation: str = BEST,
 ) -> Manifest:
     """Write the pack folder `output`, whose path goes through the sources in their order.
 
-    Raises BadInput for checkpoints of different networks and for a description that no
-    manifest can hold, before anything is written.
+    `normalisation` is one of WAYS, or BEST to measure them on `probes`; it counts only where
+    there is BatchNorm. Raises BadInput for checkpoints of different networks and for a
+    description that no manifest can hold, before anything is written.
     """
     _check_output(output, description.id)
     first = sources[0]
     for source in sources[1:]:
         if (source.architecture, source.options) != (first.architecture, first.options):
             raise BadInput(f"{source.path} is not of the same network as {first.path}.")
-    anchors = dict(zip(anchor_names(sources), (source.state for source in sources), strict=True))
-    abouts = {name: source.path.name for name, source in zip(anchors, sources, strict=True)}
-    network = build(first.architecture, first.options)
-    scale = int(network.scale)  # type: ignore[arg-type]
-    if description.scale not in (None, scale):
-        raise BadInput(f"The network enlarges {scale} times, not {description.scale} times.")
+    plan = _Plan(description, first.architecture, first.options, anchor_names(sources),
+                 [f"From {source.path.name}" for source in sources])  # fmt: skip
+    plan.check()
+    states = [source.state for source in sources]
+    if first.architecture == "dncnn" and first.options["batch_norm"]:
+        plan, states = _normalised(plan, states, probes, normalisation)
+    anchors = dict(zip(plan.names, states, strict=True))
+    return write_pack(plan.manifest, plan.network(), anchors, probes, output)
 
-    def describe(hashes: Mapping[str, str], halo: int, approximate: bool) -> Manifest:
+
+@dataclass(frozen=True)
+class _Plan:
+    """All of a manifest but what is measured."""
+
+    description: Description
+    architecture: str
+    options: Mapping[str, object]
+    names: Sequence[str]
+    abouts: Sequence[str]
+    normalisation: str = ""
+
+    def network(self) -> nn.Module:
+        return build(self.architecture, self.options)
+
+    def manifest(self, hashes: Mapping[str, str], halo: int, approximate: bool) -> Manifest:
+        told = self.description
         return Manifest(
-            id=description.id,
-            name=description.name or description.id,
-            version=description.version,
-            effect=description.effect,
-            architecture=first.architecture,
-            options=first.options,
-            anchors=tuple(Anchor(n, hashes[n], None, f"From {abouts[n]}") for n in anchors),
-            path=tuple(anchors),
-            curve=((0.0, 0.0), (1.0, len(anchors) - 1.0)),
+            id=told.id,
+            name=told.name or told.id,
+            version=told.version,
+            effect=told.effect,
+            architecture=self.architecture,
+            options=self.options,
+            anchors=tuple(
+                Anchor(name, hashes[name], None, about)
+                for name, about in zip(self.names, self.abouts, strict=True)
+            ),
+            path=tuple(self.names),
+            curve=((0.0, 0.0), (1.0, len(self.names) - 1.0)),
             halo=halo,
-            licence=description.licence,
-            trained_on=description.trained_on,
-            scale=scale,
+            licence=told.licence,
+            trained_on=told.trained_on,
+            scale=int(self.network().scale),  # type: ignore[arg-type]
             approximate=approximate,
+            normalisation=self.normalisation,
         )
 
-    try:
-        parse(describe(dict.fromkeys(anchors, "0" * 64), 0, False).to_json().encode())
-    except PackDamaged as error:
-        raise BadInput(f"No pack can come of it: {error}") from error
-    return write_pack(describe, network, anchors, probes, output)
+    def unmeasured(self) -> Manifest:
+        return self.manifest(dict.fromkeys(self.names, "0" * 64), 0, False)
+
+    def check(self) -> None:
+        scale = self.unmeasured().scale
+        if self.description.scale not in (None, scale):
+            raise BadInput(
+                f"The network enlarges {scale} times, not {self.description.scale} times."
+            )
+        try:
+            parse(self.unmeasured().to_json().encode())
+        except PackDamaged as error:
+            raise BadInput(f"No pack can come of it: {error}") from error
+
+
+def _normalised(
+    plan: _Plan, states: list[dict[str, Tensor]], photos: Sequence[Photo], wanted: str
+) -> tuple[_Plan, list[dict[str, Tensor]]]:
+    """Between the first two anchors the ways are measured, if none is wanted."""
+    if wanted == BEST:
+        measurable = len(states) > 1 and plan.description.effect != "dof"
+        found = compare_ways(plan.unmeasured(), states[0], states[1], photos) if measurable else {}
+        wanted = best_way(found)
+    if wanted == "paper":
+        return replace(plan, normalisation=wanted), states
+    options, _ = fold(plan.options, states[0])
+    folded = [fold(plan.options, state)[1] for state in states]
+    return replace(plan, normalisation=wanted, options=options), folded
 
 
 def _check_output(output: Path, pack_id: str) -> None:

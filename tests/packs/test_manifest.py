@@ -359,7 +359,7 @@ def test_the_verdict_of_a_check_is_kept() -> None:
         ({"check": CHECK | {"more": 1}}, "unknown keys: 'more'"),
         ({"check": {"verdict": "yes"}}, "has no 'reason'"),
         ({"check": CHECK | {"reason": "two\nlines"}}, "one line of printable text"),
-        ({"normalisation": "none"}, "paper, fold or reestimate"),
+        ({"normalisation": "none"}, "paper or fold"),
     ],
 )
 def test_a_check_that_is_none_is_refused(changes: dict[str, Any], said: str) -> None:

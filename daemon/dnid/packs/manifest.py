@@ -17,7 +17,7 @@ MAX_MANIFEST_BYTES = 256 * 1024
 MAX_ANCHORS = 64
 MAX_HALO = 1024
 VERDICTS = ("yes", "with care", "no")
-NORMALISATIONS = ("", "paper", "fold", "reestimate")
+NORMALISATIONS = ("", "paper", "fold")
 
 T = TypeVar("T")
 
@@ -82,8 +82,8 @@ class Manifest:
     auto: AutoEstimator | None = None
     """What proposes a strength; None where the user chooses alone."""
     normalisation: str = ""
-    """How BatchNorm was treated when the pack was made: "paper", "fold", "reestimate", or empty
-    where the networks had none."""
+    """How BatchNorm was treated when the pack was made: "paper", "fold", or empty where the
+    networks had none."""
     check: Mapping[str, Any] | None = None
     """What `dni-pack check` found: `verdict`, `reason`, and its figures; None where not done."""
 
@@ -272,7 +272,7 @@ def _check(manifest: Manifest) -> None:
     if manifest.effect not in EFFECTS:
         raise PackDamaged(f"Unknown effect {manifest.effect[:80]!r}; known: {', '.join(EFFECTS)}.")
     if manifest.normalisation not in NORMALISATIONS:
-        raise PackDamaged("normalisation is paper, fold or reestimate, or is left out.")
+        raise PackDamaged("normalisation is paper or fold, or is left out.")
     if not manifest.path or len(set(manifest.path)) != len(manifest.path):
         raise PackDamaged("The path must name anchors, each once.")
     if not set(manifest.path) <= set(names):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnid.recipe import EFFECTS
-from dnipack.importer import Description, Source, import_pack, read_source
+from dnipack.importer import BEST, Description, Source, import_pack, read_source
+from dnipack.normalise import WAYS
 from dnipack.samples import load_samples
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def add_parser(commands: Commands) -> None:
         "--data", type=Path, metavar="FOLDER",
         help="photos on which the halo is measured (default: the tool's own samples)",
     )  # fmt: skip
+    parser.add_argument(
+        "--normalisation", choices=(BEST, *WAYS), default=BEST,
+        help="for BatchNorm: blend all of its values as the paper does, or fold it into the "
+        "convolutions first (default: what restores the photos better)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -67,7 +73,9 @@ def run(options: argparse.Namespace) -> int:
         print(_told(sources[-1]))
     output = options.output or Path(options.id)
     photos = list(load_samples(options.data).values())[:PROBES]
-    manifest = import_pack(sources, description, photos, output)
+    manifest = import_pack(sources, description, photos, output, options.normalisation)
+    if manifest.normalisation:
+        print(f"normalisation: {manifest.normalisation}")
     print(f"{output}: {len(manifest.anchors)} anchors, halo {manifest.halo} pixels")
     print(f"Whether they can be blended: dni-pack check {output}")
     return 0
