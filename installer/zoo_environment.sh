@@ -27,18 +27,15 @@ if [ "$(cat "$environment/installed" 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi
 
-# Built beside and renamed, so that an interrupted run never looks like a finished one.
+# What is there is brought up to date; the note is written last, so that an interrupted run
+# never looks like a finished one.
 mkdir -p "$cache"
-beside="$(mktemp -d "$cache/zoo.XXXXXX")"
-trap 'rm -rf "$beside"' EXIT
-echo "Building an environment with spandrel and torchvision for the tests (once; several GB)" >&2
-python3 -m venv "$beside" >&2
-printf '%s\n' "$needed" >"$beside/requirements.txt"
+rm -f "$environment/installed"
+echo "Making an environment with spandrel and torchvision for the tests (once; several GB)" >&2
+[ -x "$environment/bin/python" ] || python3 -m venv "$environment" >&2
+printf '%s\n' "$needed" >"$environment/requirements.txt"
 # shellcheck disable=SC2086 # the pinned ones are words
-nice "$beside/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --requirement "$beside/requirements.txt" $pinned >&2
-echo "$wanted" >"$beside/installed"
-rm -rf "$environment"
-mv "$beside" "$environment"
-trap - EXIT
+nice "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --requirement "$environment/requirements.txt" $pinned >&2
+echo "$wanted" >"$environment/installed"
 echo "$environment"

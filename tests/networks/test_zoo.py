@@ -17,7 +17,7 @@ needs_spandrel = pytest.mark.skipif(
 )
 
 COMPACT: dict[str, Any] = {
-    "network": "Compact",
+    "network": "SRVGGNetCompact",
     "arguments": {"num_feat": 4, "num_conv": 1, "upscale": 2},
     "multiple": 1,
     "scale": 2,
