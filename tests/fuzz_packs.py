@@ -31,7 +31,7 @@ from dnid.errors import DniError
 from dnid.packs import install
 from dnid.packs.anchors import read_anchor
 from dnid.packs.manifest import parse
-from dnid.packs.store import PackStore, open_pack
+from dnid.packs.store import REMEDY, Pack, PackStore, open_pack, telling
 from dnipack.archive import write_archive
 
 MAX_GROWTH = 16 << 20
@@ -106,7 +106,8 @@ class Fuzzer:
     def flipped_archive(self, chance: random.Random) -> None:
         """Bytes changed, added, removed or moved, mostly where the zip's own structure is."""
         data = mutated(self.archive, chance, self._a_place_of_structure)
-        self.install(data, "archive bytes")
+        if self.install(data, "archive bytes"):
+            assert data == self.archive, "another sequence of bytes stands for the pack"
 
     def rebuilt_archive(self, chance: random.Random) -> None:
         """A sound zip of an unsound pack, every checksum right: a stranger can count too."""
@@ -143,11 +144,12 @@ class Fuzzer:
         data = json.dumps(table).encode()
 
         def use() -> None:
-            manifest = parse(data)
-            pack = type(self.pack)(manifest, "", self.pack.folder)
-            pack.control().alpha(0.5)
-            if manifest.options != self.pack.manifest.options:
-                pack.network()
+            with telling("Pack 'x'", REMEDY):
+                manifest = parse(data)
+                pack = Pack(manifest, "", self.pack.folder)
+                pack.control().alpha(0.5)
+                if manifest.options != self.pack.manifest.options:
+                    pack.network()
 
         self.attempt("manifest", use, len(data))
 
