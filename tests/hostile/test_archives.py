@@ -137,6 +137,12 @@ def dated(name: str) -> zipfile.ZipInfo:
     return info
 
 
+def executable(name: str) -> zipfile.ZipInfo:
+    info = entry(name)
+    info.external_attr = 0o100755 << 16
+    return info
+
+
 def remarked(name: str) -> zipfile.ZipInfo:
     info = entry(name)
     info.comment = b"x"
@@ -149,7 +155,8 @@ def remarked(name: str) -> zipfile.ZipInfo:
         (compressed, "is compressed, and a pack is stored"),
         (linked, "is a link, and a pack holds plain files"),
         (dated, "has another time"),
-        (remarked, "has another time, system, mode or remark"),
+        (remarked, "list of files is not the one"),
+        (executable, "list of files is not the one"),
     ],
 )
 def test_an_entry_of_another_kind_is_refused(
@@ -211,12 +218,21 @@ def test_a_list_of_a_hundred_thousand_entries_is_not_read(tmp_path: Path) -> Non
     refused(tmp_path, directory + end, "lists more than the 128 files")
 
 
+def test_a_wrong_count_is_refused(tmp_path: Path, content: Content) -> None:
+    """Some readers go by it, others by the length of the list."""
+    data = bytearray(zipped(content))
+    data[-14] = data[-12] = data[-12] - 1
+    refused(tmp_path, bytes(data), "list of files is not the one")
+
+
 def test_every_flipped_bit_is_found(tmp_path: Path, content: Content) -> None:
     """In the zip's own structure every one; in what the files hold some, by hash."""
     data = zipped(content)
     directory = data.index(b"PK\x01\x02")
     structure = [*range(44), *range(directory, directory + 60), *range(len(data) - 22, len(data))]
     chance = random.Random(1)  # noqa: S311 - not for secrets
+    last = data.rindex(b"PK\x01\x02")
+    structure += range(last, last + 56)  # nothing follows whose place could give it away
     for i in [*structure, *(chance.randrange(len(data)) for _ in range(20))]:
         flipped = bytearray(data)
         flipped[i] ^= 1 << chance.randrange(8)

@@ -38,10 +38,6 @@ MAX_ARCHIVE_BYTES = (1 << 32) - 2
 _END = struct.Struct("<4s4H2LH")
 _MAX_DIRECTORY = MAX_FILES * 256
 _MODE = stat.S_IFREG | 0o644
-_FIXED = (
-    "date_time", "create_system", "create_version", "extract_version", "reserved", "flag_bits",
-    "volume", "internal_attr", "external_attr", "extra", "comment",
-)  # fmt: skip
 
 
 def entry(name: str) -> zipfile.ZipInfo:
@@ -81,8 +77,8 @@ def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.Zip
 
 
 _NO_ZIP = (
-    zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError, EOFError,
-    struct.error,
+    zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, ValueError,
+    LookupError, EOFError, struct.error,
 )  # fmt: skip
 
 
@@ -106,20 +102,33 @@ def _find_directory(file: BinaryIO, size: int) -> int:
 
 
 def _check_entries(file: BinaryIO, entries: list[zipfile.ZipInfo], directory: int) -> None:
-    """The files follow one another from the first byte to the list, each as `entry` says."""
+    """The files follow one another from the first byte to the list, and then nothing else:
+    headers and list are written anew from names, sizes and checksums, and compared."""
     seen: set[str] = set()
-    place = 0
+    place, listed = 0, b""
     for info in entries:
         if fault := _fault(info, seen):
             raise PackDamaged(f"{info.orig_filename[:80]!r} in the archive {fault}.")
         seen.add(info.filename.lower())
-        header = info.FileHeader(zip64=False)
+        header = _header(info)
         file.seek(place)
-        if info.header_offset != place or file.read(len(header)) != header:
-            raise PackDamaged(f"{info.filename!r} in the archive is not where or what it says.")
+        if file.read(len(header)) != header:
+            raise PackDamaged(f"{info.filename!r} in the archive has another time, kind or place.")
+        listed += b"PK\x01\x02\x14\x03" + header[4:30]
+        listed += struct.pack("<6x2L", _MODE << 16, place) + header[30:]
         place += len(header) + info.file_size
-    if place != directory:
-        raise PackDamaged("It holds bytes that belong to none of its files.")
+    count = len(entries)
+    listed += _END.pack(b"PK\x05\x06", 0, 0, count, count, len(listed), place, 0)
+    file.seek(directory)
+    if file.read(_MAX_DIRECTORY + _END.size) != listed:
+        raise PackDamaged("Its list of files is not the one that FORMAT.md fixes.")
+
+
+def _header(info: zipfile.ZipInfo) -> bytes:
+    """What stands before the data of a file of this name, size and checksum."""
+    plain = entry(info.filename)
+    plain.CRC, plain.file_size, plain.compress_size = info.CRC, info.file_size, info.file_size
+    return plain.FileHeader(zip64=False)
 
 
 def _fault(info: zipfile.ZipInfo, seen: set[str]) -> str | None:
@@ -136,9 +145,6 @@ def _fault(info: zipfile.ZipInfo, seen: set[str]) -> str | None:
         return "has a name that no file of a pack has"
     if name.lower() in seen:
         return "stands there twice"
-    plain = entry(name)
-    if any(getattr(info, field) != getattr(plain, field) for field in _FIXED):
-        return "has another time, system, mode or remark than every file of a pack"
     return None
 
 
