@@ -140,17 +140,18 @@ def restore(
     on: Gimp.Image,
     drawables: list[Gimp.Drawable],
     mode: str = "NONINTERACTIVE",
+    procedure: str = "restore",
     **arguments: object,
 ) -> dict[str, str]:
     """Call the plug-in; return its status and error text."""
-    procedure = Gimp.get_pdb().lookup_procedure("plug-in-dni-restore")
-    config = procedure.create_config()
+    called = Gimp.get_pdb().lookup_procedure(f"plug-in-dni-{procedure}")
+    config = called.create_config()
     config.set_property("run-mode", getattr(Gimp.RunMode, mode))
     config.set_property("image", on)
     config.set_core_object_array("drawables", drawables)
     for name, value in arguments.items():
-        config.set_property(name, value)
-    result = procedure.run(config)
+        config.set_property(name.replace("_", "-"), value)
+    result = called.run(config)
     status = result.index(0).value_nick
     return {"status": status, "error": "" if status == "success" else last_error()}
 

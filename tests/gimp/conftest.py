@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.gimp.desktop import Desktop
 from tests.gimp.real_gimp import RealGimp, why_not
 
 
@@ -38,3 +39,25 @@ def output() -> Path:
     folder = Path(__file__).resolve().parents[1] / "output" / "gimp"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def the_desktop(gimp_is_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
+    """Start one GIMP with windows for all tests."""
+    desktop = Desktop(tmp_path_factory.mktemp("desktop"))
+    yield desktop
+    desktop.stop()
+
+
+@pytest.fixture
+def desktop(the_desktop: Desktop) -> Iterator[Desktop]:
+    """Lend it, with the fake bridge in place, and close its pictures afterwards."""
+    the_desktop.gimp.use_fake()
+    yield the_desktop
+    the_desktop.close_dialogs()
+    close = """
+for number in range(1, 100):
+    if Gimp.Display.id_is_valid(number):
+        Gimp.Display.get_by_id(number).delete()
+"""
+    the_desktop.gimp.do(close)

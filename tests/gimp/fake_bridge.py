@@ -17,6 +17,25 @@ import numpy as np
 DTYPES = {"u8": np.uint8, "u16": np.uint16, "f32": np.float32}
 HIGHEST = {"u8": 255, "u16": 65535, "f32": 1.0}
 
+ANCHORS = [{"name": "near", "about": "the picture"}, {"name": "far", "about": "its negative"}]
+PACKS = [
+    {
+        "id": name,
+        "name": name,
+        "effect": effect,
+        "scale": scale,
+        "halo": 8,
+        "anchors": ANCHORS,
+        "auto": effect == "denoise",
+    }
+    for name, effect, scale in (
+        ("dejpeg", "dejpeg", 1),
+        ("denoise", "denoise", 1),
+        ("dof", "dof", 1),
+        ("sr-x2", "sr", 2),
+    )
+]
+
 
 def main() -> None:
     """Behave as the command line says, until the input ends."""
@@ -34,8 +53,21 @@ def main() -> None:
     tell({"kind": "bridge", "id": "", "state": "connected", "v": version})
     while (message := receive()) is not None:
         note(message[0])
-        _BEHAVIOURS[behaviour](*message)
+        answer(behaviour, *message)
     note({"kind": "end of input"})
+
+
+def answer(behaviour: str, header: dict[str, Any], frames: list[bytes]) -> None:
+    """Answer what is not work as every daemon does, and work as the behaviour says."""
+    if header["kind"] == "packs":
+        tell({"kind": "packs", "id": header["id"], "packs": PACKS})
+    elif header["kind"] == "auto":
+        strengths = {stage["effect"]: 0.3 for stage in header["recipe"]["stages"]}
+        tell({"kind": "auto", "id": header["id"], "strengths": strengths, "seconds": 0.0})
+    elif header["kind"] == "cancel" and behaviour != "stalls":
+        tell({"kind": "cancel", "id": header["id"]})
+    else:
+        _BEHAVIOURS[behaviour](header, frames)
 
 
 def restores(header: dict[str, Any], frames: list[bytes]) -> None:
@@ -44,21 +76,30 @@ def restores(header: dict[str, Any], frames: list[bytes]) -> None:
     tell({"kind": "progress", "id": job, "state": "loading"})
     for done in (0, 1, 2):
         tell({"kind": "progress", "id": job, "state": "running", "done": done, "total": 2})
-    image = read(header["image"], frames[0])
-    stage = header["recipe"]["stages"][0]
-    strength = np.float64(stage["strength"])
-    if header["mask"]:
-        mask = read(header["mask"], frames[1])
-        strength = stage["outside"] + (strength - stage["outside"]) * mask
-    result = image.copy()
-    colours = image.shape[2] - (image.shape[2] + 1) % 2  # alpha stays
-    result[..., :colours] += (1 - 2 * image[..., :colours]) * strength
+    result = read(header["image"], frames[0])
+    mask = read(header["mask"], frames[1]) if header["mask"] else None
+    for stage in header["recipe"]["stages"]:
+        result = run(stage, result, mask)
     highest = HIGHEST[header["image"]["dtype"]]
     if highest > 1:
         result = np.rint(result.clip(0, 1) * highest)
     pixels = result.astype(DTYPES[header["image"]["dtype"]]).tobytes()
-    answer = {"kind": "result", "id": job, "image": header["image"], "seconds": 0.0}
-    tell({**answer, "packs": [{"id": "fake", "sha256": "0" * 64}]}, pixels)
+    shape = {"height": result.shape[0], "width": result.shape[1]}
+    told = {"image": {**header["image"], **shape}, "seconds": 0.25, "device": "cpu"}
+    used = [{"id": "fake", "sha256": "0" * 64}]
+    tell({"kind": "result", "id": job, **told, "packs": used}, pixels)
+
+
+def run(stage: dict[str, Any], image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Return the image moved towards its negative, and enlarged; shares are the strength's."""
+    strength = np.float64(stage["shares"][-1] if stage.get("shares") else stage["strength"])
+    if mask is not None:
+        strength = stage["outside"] + (strength - stage["outside"]) * mask
+    result = image.copy()
+    colours = image.shape[2] - (image.shape[2] + 1) % 2  # alpha stays
+    result[..., :colours] += (1 - 2 * image[..., :colours]) * strength
+    scale = stage.get("scale", 1)
+    return result.repeat(scale, 0).repeat(scale, 1)
 
 
 def read(layout: dict[str, Any], data: bytes) -> np.ndarray:

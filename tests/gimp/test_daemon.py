@@ -98,7 +98,7 @@ def test_gimp_equals_the_command_line(
     pixels, map_ = noisy(HEIGHT, WIDTH, channels), ramp(HEIGHT, WIDTH) if masked else None
     expected = apply(daemon, pixels, map_, "--denoise", "0.7")
     choice = "layer-mask" if masked else "none"
-    got = in_gimp(daemon, pixels, map_, precision, denoise=70.0, outside=10.0, mask=choice)
+    got = in_gimp(daemon, pixels, map_, precision, denoise=70.0, denoise_outside=10.0, mask=choice)
     assert np.abs(got - expected).max() <= 1 / 255
     assert np.abs(got - pixels / 255.0).max() > 8 / 255, "something was done"
 

@@ -193,14 +193,18 @@ new_layer(on, bytes(30), "R'G'B' u8", 5, 2, name="above")
 def test_the_result_carries_its_recipe(gimp: RealGimp) -> None:
     """The new layer remembers how it was made, so that it can be made again."""
     image, layer = open_photo(gimp, photo(3))
-    restore(gimp, image, layer, denoise=30.0, outside=10.0)
+    restore(gimp, image, layer, denoise=30.0, denoise_outside=10.0)
     top = layers_of(gimp, image)[0]["id"]
     code = "answer = json.loads(bytes(item(top).get_parasite('dni-recipe').get_data()))"
     stage = {"effect": "denoise", "strength": 0.3, "outside": 0.1, "pack": None}
     assert gimp.do(code, top=top) == {
         "recipe": {"stages": [stage]},
-        "mask": "none",
         "packs": [{"id": "fake", "sha256": "0" * 64}],
+        "original": gimp.do("answer = item(layer).get_tattoo()", layer=layer),
+        "mask": "none",
+        "mask-drawable": None,
+        "invert": False,
+        "shares": None,
     }
 
 
@@ -210,7 +214,7 @@ def test_layer_mask_as_strength(gimp: RealGimp, output: str) -> None:
     pixels, map_ = photo(3), photo(1, seed=2)
     image, layer = open_photo(gimp, pixels, offset=(7, -4))
     gimp.do("add_mask(item(layer), map_)", layer=layer, map_=map_)
-    arguments = {"denoise": 80.0, "outside": 20.0, "mask": "layer-mask", "output": output}
+    arguments = {"denoise": 80.0, "denoise_outside": 20.0, "mask": "layer-mask", "output": output}
     assert restore(gimp, image, layer, **arguments)["status"] == "success"
     top = layers_of(gimp, image)[0]
     strength = 0.2 + 0.6 * map_ / 255.0
@@ -254,7 +258,7 @@ def test_selection_as_strength(gimp: RealGimp, offset: tuple[int, int], output: 
     select(gimp, image, rectangle)
     selection = "answer = raw_pixels(image(on).get_selection())"
     before = gimp.do(selection, on=image)
-    arguments = {"denoise": 100.0, "outside": 40.0, "mask": "selection", "output": output}
+    arguments = {"denoise": 100.0, "denoise_outside": 40.0, "mask": "selection", "output": output}
     assert restore(gimp, image, layer, **arguments)["status"] == "success"
     strength = np.where(inside_of(rectangle, offset), 1.0, 0.4)
     expected = pixels + (255.0 - 2.0 * pixels) * strength
@@ -319,3 +323,116 @@ on.reorder_item(item(layer), group, 0)
     restore(gimp, image, layer)
     names = [line["name"] for line in layers_of(gimp, image)]
     assert names == ["group", "photo (restored)", "photo"]
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_a_channel_as_strength(gimp: RealGimp, invert: bool) -> None:
+    """A channel lies on the picture, as the user sees it; inverted, black has the strength."""
+    pixels, offset, rectangle = photo(3), (6, -9), (10, 30, 12, 200)
+    image, layer = open_photo(gimp, pixels, offset=offset)
+    select(gimp, image, rectangle)
+    code = """
+kept = Gimp.Selection.save(image(on))
+Gimp.Selection.none(image(on))
+answer = restore(image(on), [item(layer)], mask="drawable", mask_drawable=kept, **arguments)
+"""
+    arguments = {"denoise": 80.0, "denoise_outside": 20.0, "invert": invert}
+    assert gimp.do(code, on=image, layer=layer, arguments=arguments)["status"] == "success"
+    white = inside_of(rectangle, offset) != invert
+    expected = pixels + (255.0 - 2.0 * pixels) * np.where(white, 0.8, 0.2)
+    top = layers_of(gimp, image)[0]["id"]
+    assert np.abs(pixels_of(gimp, top, pixels) - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("precision", ["u8-non-linear", "u16-non-linear", "float-linear"])
+def test_a_layer_as_strength(gimp: RealGimp, precision: str, alpha: bool) -> None:
+    """Middle gray in it is half the strength, and where it is transparent it is black."""
+    pixels, grays = photo(3, np.float32), photo(1, np.uint8, seed=2)
+    opaque = np.where(np.arange(WIDTH) < 20, 255, 0).astype(np.uint8)[None, :, None]
+    map_ = np.concatenate([grays] * 3 + [opaque + 0 * grays] * alpha, axis=2)
+    image, layer = open_photo(gimp, pixels, "R'G'B' float", precision=precision)
+    code = """
+model = "R'G'B'A u8" if alpha else "R'G'B' u8"
+other = new_layer(image(on), map_, model, width, height, alpha=alpha, name="map")
+answer = restore(image(on), [item(layer)], mask="drawable", mask_drawable=other, denoise=100.0)
+"""
+    values = {"map_": map_, "alpha": alpha, "width": WIDTH, "height": HEIGHT}
+    assert gimp.do(code, on=image, layer=layer, **values)["status"] == "success"
+    strength = grays / 255 * (opaque / 255 if alpha else 1)
+    expected = pixels + (1 - 2 * pixels) * strength
+    result = next(line for line in layers_of(gimp, image) if line["name"] == "photo (restored)")
+    after = pixels_of(gimp, result["id"], pixels, "R'G'B' float")
+    assert np.abs(after - expected).max() <= 1.6 / 255
+
+
+def test_a_new_picture_for_upscaling(gimp: RealGimp) -> None:
+    """It has the larger layer and the same precision; the picture itself is as before."""
+    pixels = photo(3)
+    image, layer = open_photo(gimp, pixels)
+    code = """
+procedure = Gimp.get_pdb().lookup_procedure("plug-in-dni-restore")
+config = procedure.create_config()
+config.set_property("image", image(on))
+config.set_core_object_array("drawables", [item(layer)])
+config.set_property("denoise-on", False)
+config.set_property("scale", "x2")
+config.set_property("sharpness", 0.0)
+result = procedure.run(config).index(1)
+made = result.get_image()
+answer = [made.get_id() != on, made.get_width(), made.get_height(), describe(made)[0]["size"],
+          raw_pixels(result), made.get_precision().value_nick]
+"""
+    is_new, *size, layer_size, data, precision = gimp.do(code, on=image, layer=layer)
+    assert is_new
+    assert size == layer_size == [2 * WIDTH, 2 * HEIGHT]
+    assert precision == "u8-non-linear"
+    large = np.frombuffer(data, np.uint8).reshape(2 * HEIGHT, 2 * WIDTH, 3)
+    assert np.array_equal(large[::2, ::2], pixels)
+    assert np.array_equal(large[1::2, 1::2], pixels)
+    assert [line["size"] for line in layers_of(gimp, image)] == [[WIDTH, HEIGHT]]
+
+
+def test_scaling_this_picture(gimp: RealGimp) -> None:
+    """Layers, guides and the new layer are where they were on the picture."""
+    pixels = photo(3)
+    image, layer = open_photo(gimp, pixels, offset=(5, 7))
+    code = """
+on = image(on)
+other = new_layer(on, bytes(30), "R'G'B' u8", 5, 2, name="above", offset=(3, 4))
+guide = on.add_hguide(11)
+answer = restore(on, [item(layer)], scale="x2", enlarge="this-image", denoise_on=False)
+answer = [answer, on.get_guide_position(guide), on.get_width()]
+"""
+    called, guide, width = gimp.do(code, on=image, layer=layer)
+    assert called == {"status": "success", "error": ""}
+    assert (guide, width) == (22, 2 * WIDTH)
+    lines = [(line["name"], line["offset"], line["size"]) for line in layers_of(gimp, image)]
+    assert lines == [
+        ("above", [6, 8], [10, 4]),
+        ("photo (restored)", [10, 14], [2 * WIDTH, 2 * HEIGHT]),
+        ("photo", [10, 14], [2 * WIDTH, 2 * HEIGHT]),
+    ]
+
+
+def test_several_effects(gimp: RealGimp) -> None:
+    """What is switched on goes to the daemon in one recipe; with Auto the pack is asked first."""
+    image, layer = open_photo(gimp, photo(3))
+    restore(gimp, image, layer, dejpeg_on=True, dejpeg=25.0, denoise_auto=True)
+    asked, done = (head for head in gimp.sent() if head["kind"] in ("auto", "restore"))
+    assert [stage["effect"] for stage in asked["recipe"]["stages"]] == ["denoise"]
+    stages = [(stage["effect"], stage["strength"]) for stage in done["recipe"]["stages"]]
+    assert stages == [("dejpeg", 0.25), ("denoise", 0.3)]
+
+
+def test_blending_a_pack(gimp: RealGimp) -> None:
+    """The shares go to the daemon in the order of the pack's anchors, with sum 1."""
+    pixels = photo(3)
+    image, layer = open_photo(gimp, pixels)
+    arguments = {"procedure": "blend", "pack": "dof", "shares": "far=3 near=1"}
+    assert restore(gimp, image, layer, **arguments)["status"] == "success"
+    stage = gimp.sent()[-2]["recipe"]["stages"][0]
+    assert (stage["effect"], stage["pack"], stage["shares"]) == ("dof", "dof", [0.25, 0.75])
+    top = layers_of(gimp, image)[0]["id"]
+    expected = pixels + (255.0 - 2.0 * pixels) * 0.75
+    assert np.abs(pixels_of(gimp, top, pixels) - expected).max() <= 0.51

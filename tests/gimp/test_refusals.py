@@ -66,10 +66,17 @@ on.insert_layer(group, None, 0)
          "floating = Gimp.Selection.float(on, [layer], 0, 0)", "[layer]", {}, "anchor it"),
         ("on.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.MONO, 0, False,"
          " False, '')", "[layer]", {}, "convert it with Image > Mode > RGB"),
+        ("", "[layer]", {"mask": "drawable"}, "choose a channel or a layer"),
+        ("small = new_layer(on, bytes(12), \"R'G'B' u8\", 2, 2)\n"
+         "arguments['mask_drawable'] = small",
+         "[layer]", {"mask": "drawable"}, "same size"),
+        ("", "[layer]", {"denoise_on": False}, "Nothing is switched on"),
+        ("", "[layer]", {"procedure": "blend", "pack": "none"}, "no pack “none”"),
+        ("", "[layer]", {"procedure": "blend", "shares": "far"}, "NAME=NUMBER"),
     ],
     ids=["no layer", "two layers", "group", "channel", "no mask", "no selection", "locked",
          "locked group, replace", "locked group", "selection beside", "text", "floating",
-         "indexed"],
+         "indexed", "no map", "small map", "nothing on", "unknown pack", "no share"],
 )  # fmt: skip
 def test_refused(
     gimp: RealGimp, setup: str, drawables: str, arguments: dict[str, str], sentence: str

@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 
 from dni_gimp.link import Link, LinkError
-from dni_gimp.session import Layout, Source, denoise_recipe, describe, restore
+from dni_gimp.session import Layout, Source, _Clock, describe, restore
 
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_bridge.py"))]
 IMAGE = Layout(2, 3, 1, "u8")
 PIXELS = bytes([0, 10, 20, 100, 200, 255])
+
+
+def denoise_recipe(strength: float, outside: float = 0.0, **more: int) -> dict[str, object]:
+    """Return a recipe of one stage."""
+    stage = {"effect": "denoise", "strength": strength, "outside": outside, "pack": None, **more}
+    return {"stages": [stage]}
 
 
 def restore_with(behaviour: str, told: list[tuple[str, float | None]] | None = None) -> bytes:
@@ -21,7 +27,7 @@ def restore_with(behaviour: str, told: list[tuple[str, float | None]] | None = N
     with Link([*FAKE, behaviour]) as link:
         result = restore(
             link,
-            denoise_recipe(100, 0),
+            denoise_recipe(1.0),
             Source(IMAGE, [PIXELS[:3], PIXELS[3:]]),
             None,
             lambda text, fraction: news.append((text, fraction)),
@@ -44,16 +50,34 @@ def test_mask_and_outside() -> None:
     """White in the mask has the inner strength, black the outer one."""
     mask = Source(IMAGE, [bytes([255, 255, 255, 0, 0, 0])])
     with Link([*FAKE, "restores"]) as link:
-        recipe = denoise_recipe(100, 0)
+        recipe = denoise_recipe(1.0)
         result = restore(link, recipe, Source(IMAGE, [PIXELS]), mask, lambda *_: None)
     assert result.pixels == bytes([255, 245, 235, 100, 200, 255])
     assert result.packs == [{"id": "fake", "sha256": "0" * 64}]
 
 
-def test_a_recipe_has_strengths_between_0_and_1() -> None:
-    """Percents become the daemon's numbers."""
-    stage = {"effect": "denoise", "strength": 0.25, "outside": 0.05, "pack": None}
-    assert denoise_recipe(25, 5) == {"stages": [stage]}
+def test_a_result_of_another_size_is_refused() -> None:
+    """A picture that is not as large as the recipe says is not put anywhere."""
+    with Link([*FAKE, "grows"]) as link, pytest.raises(LinkError, match="another size"):
+        restore(link, denoise_recipe(1.0), Source(IMAGE, [PIXELS]), None, lambda *_: None)
+
+
+def test_upscaling() -> None:
+    """The result of a stage that enlarges is that much larger."""
+    recipe = denoise_recipe(0.0, scale=2)
+    with Link([*FAKE, "restores"]) as link:
+        result = restore(link, recipe, Source(IMAGE, [PIXELS]), None, lambda *_: None)
+    assert result.layout == Layout(4, 6, 1, "u8")
+    assert result.pixels[:6] == bytes([0, 0, 10, 10, 20, 20])
+
+
+def test_time_left() -> None:
+    """After a few seconds the time left follows from the time taken."""
+    times = iter([10.0, 11.0, 20.0, 30.0])
+    clock = _Clock(lambda: next(times))
+    assert [clock.left(done) for done in (None, 0.0, 0.1, 0.25, 0.1)] == [
+        "", "", "", ", 30 s left", ", 3 min left",
+    ]  # fmt: skip
 
 
 def test_what_is_told_meanwhile() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.service.processes import PATIENCE, BridgeProcess, eventually, restore_header
@@ -20,6 +21,7 @@ STATUS = {"v": 1, "kind": "status", "id": "s"}
 def test_it_starts_the_daemon(bridge: Bridge) -> None:
     """It says that it starts one and that it is there; a second bridge finds it."""
     first, _ = (one := bridge()).receive()
+    assert Path(first.pop("log")).name == "dnid.log", "where to look if it does not start"
     assert first == {"v": 1, "kind": "bridge", "id": "", "state": "starting"}
     connected, _ = one.receive()
     found = connection.find()

@@ -234,6 +234,7 @@ def _describe(name: str, folder: Path) -> dict[str, Any]:
         "effect": manifest.effect,
         "scale": manifest.scale,
         "approximate": manifest.approximate,
+        "halo": manifest.halo,
         "path": list(manifest.path),
         "anchors": [{"name": a.name, "about": a.about} for a in manifest.anchors],
         "licence": manifest.licence,

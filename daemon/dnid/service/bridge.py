@@ -14,6 +14,7 @@ import zmq
 from dnid.errors import BadMessage, DaemonDied, DniError
 from dnid.service import wire
 from dnid.service.channel import DAEMON_COMMAND, Channel, open_channel
+from dnid.service.log import log_file
 from dnid.service.mailbox import Mailbox
 from dnid.service.messages import Header, answer, error_answer
 
@@ -91,7 +92,9 @@ class Bridge:
         try:
             self.channel = open_channel(
                 command=self.command,
-                starting=lambda: self._write(answer("bridge", "", state="starting")),
+                starting=lambda: self._write(
+                    answer("bridge", "", state="starting", log=str(log_file()))
+                ),
                 cancelled=self.ended.is_set,
             )
         except DniError as error:

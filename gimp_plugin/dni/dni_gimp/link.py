@@ -101,6 +101,8 @@ class Link:
         self._wake = wake
         self._inbox: queue.SimpleQueue[Message | _End] = queue.SimpleQueue()
         self._ids = count(1)
+        self.log: str | None = None
+        """Where the daemon's log is, as soon as the bridge has told it."""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
         try:
             self._child = subprocess.Popen(
@@ -143,9 +145,19 @@ class Link:
         _close_quietly(self._child.stdout)
         self._stderr.close()
 
-    def send(self, kind: str, body: Mapping[str, Any], frames: Sequence[Frame] = ()) -> str:
+    def new_id(self) -> str:
+        """Return an id for a request, for who must know it before it is sent."""
+        return str(next(self._ids))
+
+    def send(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        frames: Sequence[Frame] = (),
+        request: str | None = None,
+    ) -> str:
         """Send a request and return its id. After an error here only `close` is of use."""
-        request = str(next(self._ids))
+        request = request or self.new_id()
         header = {"v": PROTOCOL, "kind": kind, "id": request, **body}
         header["frames"] = [frame.length for frame in frames]
         text = json.dumps(header).encode()
@@ -200,6 +212,7 @@ class Link:
         try:
             while pipe is not None and (message := read_message(pipe)) is not None:
                 if message.id == "":
+                    self.log = message.body.get("log") or self.log
                     error = error_of(message) if message.kind == "error" else None
                 self._inbox.put(message)
                 self._wake()

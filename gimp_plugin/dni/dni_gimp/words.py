@@ -1,0 +1,11 @@
+"""The plug-in's words in the user's language, by gettext; GIMP tells the language by LANGUAGE."""
+
+from __future__ import annotations
+
+import gettext
+from pathlib import Path
+
+_PLACE = Path(__file__).resolve().parent
+HELP = _PLACE / "help" / "en.html"
+
+_ = gettext.translation("dni", _PLACE / "locale", fallback=True).gettext

@@ -1,0 +1,82 @@
+"""The plug-in's words and their translations, without a GIMP."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+PLUG_IN = Path(__file__).resolve().parents[2] / "gimp_plugin" / "dni"
+CATALOGS = sorted((PLUG_IN / "dni_gimp" / "locale").glob("*/LC_MESSAGES/dni.mo"))
+
+
+def words() -> set[str]:
+    """Return every text that the code marks for translation."""
+    calls = (
+        node
+        for file in PLUG_IN.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"
+    )
+    return {ast.literal_eval(call.args[0]) for call in calls}
+
+
+def catalog(path: Path) -> dict[str, str]:
+    """Return a compiled catalog's translations."""
+    with path.open("rb") as file:
+        texts: dict[str, str] = gettext.GNUTranslations(file)._catalog
+    return {key: text for key, text in texts.items() if key}
+
+
+def test_there_is_a_german_catalog() -> None:
+    """One complete translation shows that all of it can be translated."""
+    assert [path.parts[-3] for path in CATALOGS] == ["de"]
+
+
+@pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-3])
+def test_a_translation_is_complete(path: Path) -> None:
+    """Every text of the code is in it, and nothing that the code no longer says."""
+    assert set(catalog(path)) == words()
+
+
+@pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-3])
+def test_a_translation_fits_its_text(path: Path) -> None:
+    """It has the same places to fill in, and a mnemonic where the text has one."""
+    for text, translated in catalog(path).items():
+        fields = [
+            {f for _, f, _, _ in string.Formatter().parse(t) if f} for t in (text, translated)
+        ]
+        assert fields[0] == fields[1], text
+        assert bool(re.search("_[a-zA-Z]", text)) == bool(re.search("_[a-zA-Z]", translated)), text
+
+
+@pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-3])
+def test_a_catalog_is_compiled_from_its_source(path: Path) -> None:
+    """The .mo that is shipped says what the .po beside it says."""
+    source = path.with_suffix(".po").read_text(encoding="utf-8")
+    pairs = re.findall(r'^msgid (".+")\nmsgstr (".+")$', source, re.MULTILINE)
+    assert {ast.literal_eval(a): ast.literal_eval(b) for a, b in pairs} == catalog(path)
+
+
+# What the dialogs show at one time; GIMP's own are R, C, S and L.
+GIMPS = ["_Reset", "_Cancel", "_Save Settings", "_Load Saved Settings"]
+SHARED = ["Rest_ore", "_Fit", "Split vie_w", "_Before", "Resul_t"]
+TROUBLE = ["Try _again", "Show the lo_g"]
+EFFECTS = ["Remove _JPEG traces", "Remove _noise", "Blur the bac_kground", "_Upscale", "Shar_pness"]
+MAPS = ["Strength _map", "In_vert"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [[*SHARED, *TROUBLE, *EFFECTS, *MAPS], [*SHARED, *TROUBLE, "_Pack"]],
+    ids=["restore", "blend"],
+)
+def test_mnemonics_do_not_clash(shown: list[str]) -> None:
+    """Each letter stands for one control of a dialog, GIMP's own buttons included."""
+    assert set(shown) <= words()
+    letters = [text[text.index("_") + 1].lower() for text in [*GIMPS, *shown]]
+    assert sorted(letters) == sorted(set(letters))
