@@ -26,8 +26,10 @@ from dnipack.photos import CropSampler, Photo, to_tensor
 from dnipack.recipe import TrainingRecipe
 
 CHANNELS = (16, 32, 48)
-CROP = 96
+CROP = 128
 """Side in pixels."""
+LEARNING_RATE = 2e-3
+"""The peak of one cycle."""
 GRAY = 0.1
 """Share of the pictures that are gray: one plane, three times."""
 BEYOND = 1.15
@@ -71,7 +73,7 @@ def train_estimator(
     photos: Sequence[Photo],
     steps: int,
     *,
-    batch: int = 16,
+    batch: int = 12,
     crop: int = CROP,
     progress: Callable[[float], object] = lambda _: None,
     seed: int = 0,
@@ -82,8 +84,8 @@ def train_estimator(
     """
     torch.manual_seed(seed)
     network = StrengthEstimator(CHANNELS)
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
+    optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     for crops, strengths in _batches(lesson, CropSampler(photos, crop), steps, batch, seed):
         error = network(crops[:, None]) - strengths
         loss = pinball(error, lesson.quantile)

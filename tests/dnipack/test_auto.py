@@ -25,10 +25,10 @@ RECIPES = Path(__file__).parents[2] / "model_packs" / "recipes"
 
 
 def scene(seed: int) -> NDArray[np.uint8]:
-    """Soft patches of colour with edges between them, 96 × 96."""
+    """Soft patches of colour with edges between them, 128 × 128."""
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(30, 220, (6, 6, 3), dtype=np.uint8))
-    soft = np.asarray(small.resize((96, 96), Image.Resampling.BICUBIC)).copy()
+    soft = np.asarray(small.resize((128, 128), Image.Resampling.BICUBIC)).copy()
     soft[: int(rng.integers(20, 70)), : int(rng.integers(20, 70))] //= 2
     return soft
 
@@ -37,7 +37,7 @@ def test_it_learns_the_strength() -> None:
     """Here strength darkens; after some steps the proposals for a new picture follow it."""
     darkening = auto.Lesson(lambda strength: lambda clean, _: clean * (1 - 0.8 * strength))
     grey = [np.full((32, 32, 3), value, np.uint8) for value in (230, 240, 250)]
-    network = train_estimator(darkening, grey, 60, batch=8, crop=32)
+    network = train_estimator(darkening, grey, 30, batch=6, crop=32)
     proposals = check(network, darkening, [np.full((48, 40, 3), 235, np.uint8)])
     found = [value for (value,) in proposals.values()]
     assert found == sorted(found)

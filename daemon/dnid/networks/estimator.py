@@ -11,12 +11,17 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnid.errors import PackDamaged
 from dnid.networks.bounds import check_each
 
+GRAIN = 8.0
+"""What is left of a pixel without its neighbours' mean is faint: so many times stronger."""
+SLOPE = 0.1
+"""Of the leaky ReLUs; plain ones were seen to die."""
 MAX_LEVELS, MAX_CHANNELS = 6, 256
 """It is to cost next to nothing."""
 FOLD = 2
@@ -39,20 +44,29 @@ class StrengthEstimator(nn.Module):
         check_each("channels", channels, 1, MAX_CHANNELS)
         super().__init__()
         self.multiple = FOLD * 2 ** (len(channels) - 1)
-        self.head = nn.Conv2d(3 * FOLD * FOLD, channels[0], 3, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(c, c, 3, padding=1) for c in channels)
+        self.head = nn.Conv2d(6 * FOLD * FOLD, channels[0], 3, padding=1, padding_mode="replicate")
+        self.body = nn.ModuleList(
+            nn.Conv2d(c, c, 3, padding=1, padding_mode="replicate") for c in channels
+        )
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(channels))
         self.tail = nn.Conv2d(channels[-1], 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.head(F.pixel_unshuffle(x.flatten(0, 1), FOLD)))
-        y = F.relu(self.body[0](y))
+        pixels = x.flatten(0, 1)
+        grain = pixels - F.avg_pool2d(pixels, 3, 1, padding=1, count_include_pad=False)
+        both = torch.cat([pixels - 0.5, GRAIN * grain], 1)
+        y = _activate(self.head(F.pixel_unshuffle(both, FOLD)))
+        y = _activate(self.body[0](y))
         for down, body in zip(self.down, list(self.body)[1:], strict=True):
-            y = F.relu(body(F.relu(down(y))))
+            y = _activate(body(_activate(down(y))))
         places = self.tail(y).unflatten(0, x.shape[:2]).transpose(1, 2).flatten(2)  # N×2×places
         estimate, trust = places.unbind(1)
         strength: Tensor = (estimate * trust.softmax(1)).sum(1)
         return strength
+
+
+def _activate(y: Tensor) -> Tensor:
+    return F.leaky_relu_(y, SLOPE)
 
 
 def build_estimator(options: Mapping[str, Any]) -> StrengthEstimator:
