@@ -83,3 +83,12 @@ def test_an_architecture_of_another_spandrel_is_told() -> None:
     """A pack may be newer than the installed spandrel."""
     with pytest.raises(PackDamaged, match="does not know 'NoSuchNet'"):
         build("spandrel:NoSuchNet", COMPACT)
+
+
+@needs_spandrel
+def test_a_network_larger_than_its_file_is_never_made() -> None:
+    """Options that ask for gigabytes are refused at the first tensor beyond the file."""
+    wide = COMPACT | {"arguments": {"num_feat": 2048, "num_conv": 64, "upscale": 2}}
+    with pytest.raises(PackDamaged, match="more weights than the pack's file holds"):
+        build("spandrel:Compact", wide, 1000)
+    assert build("spandrel:Compact", COMPACT, 1000).scale == 2

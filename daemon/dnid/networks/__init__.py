@@ -22,13 +22,14 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
 }
 
 
-def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
+def build(architecture: str, options: Mapping[str, Any], weights: int | None = None) -> nn.Module:
     """A network with fresh weights. Raises PackDamaged for a name or options that do not fit.
 
-    A name like `spandrel:SwinIR` is one of spandrel's, which the extra dnid[zoo] installs.
+    A name like `spandrel:SwinIR` is one of spandrel's, which the extra dnid[zoo] installs; one
+    with more than `weights` values is refused.
     """
     if architecture.startswith(zoo.PREFIX):
-        return zoo.build(architecture.removeprefix(zoo.PREFIX), options)
+        return zoo.build(architecture.removeprefix(zoo.PREFIX), options, weights)
     kind = ARCHITECTURES.get(architecture)
     if kind is None:
         known = ", ".join(sorted(ARCHITECTURES))

@@ -13,11 +13,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from dnid.errors import PackDamaged
 from dnid.networks.bounds import MAX_CHANNELS, check_each
@@ -26,22 +27,56 @@ PREFIX = "spandrel:"
 MAX_MULTIPLE, MAX_SCALE = 1024, 8
 MAX_BLOCKS, MAX_NESTING, MAX_ENTRIES = 1024, 3, 64
 """Far beyond any published network; a bound on what a pack's options can ask for."""
+MAX_VALUES = 1 << 28
+"""In a network whose file's size is not known: 1 GiB of float32."""
+_SPARE_VALUES = 1 << 20
+"""For what is made beside the weights: masks, positions, steps of a schedule."""
 
 
-def build(architecture: str, options: Mapping[str, Any]) -> nn.Module:
+def build(architecture: str, options: Mapping[str, Any], weights: int | None) -> nn.Module:
     """A network N×3×H×W → N×3×(scale·H)×(scale·W), 0..1 nominal, in spandrel's own layout.
 
+    `weights`: how many values the pack's file can hold; the network may not ask for more.
     Raises PackDamaged where the extra is missing, or for a name or options that do not fit.
     """
     kind = _find_class(architecture, options.get("network"))
     try:
         _check_options(options)
         # On `meta`, what is no weight (masks, means) would be lost. Old code warns a lot.
-        with torch.device("cpu"), warnings.catch_warnings(action="ignore"):
+        bound = _Bound(MAX_VALUES if weights is None else weights + _SPARE_VALUES)
+        with torch.device("cpu"), bound, warnings.catch_warnings(action="ignore"):
             network: nn.Module = kind(**options["arguments"])
     except Exception as error:  # forty foreign constructors raise all kinds
         raise PackDamaged(f"The options of {PREFIX}{architecture} do not fit: {error}") from error
     return prepare(network, options["multiple"], options["scale"])
+
+
+class _Bound(TorchFunctionMode):
+    """Stops a constructor at the tensor with which it has made too many values.
+
+    That tensor is still empty memory, which the system has promised and not yet given.
+    """
+
+    def __init__(self, values: int) -> None:
+        super().__init__()
+        self.left = values
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        if func in _MAKERS and isinstance(result, Tensor):
+            self.left -= result.numel()
+            if self.left < 0:
+                raise ValueError("the network asks for more weights than the pack's file holds")
+        return result
+
+
+_MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.arange}
 
 
 def prepare(network: nn.Module, multiple: int, scale: int) -> nn.Module:

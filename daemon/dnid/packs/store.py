@@ -43,13 +43,22 @@ class Pack:
         Raises PackDamaged with the bare fault.
         """
         with torch.device("meta"):
-            network = build(self.manifest.architecture, self.manifest.options)
+            network = build(
+                self.manifest.architecture, self.manifest.options, self._weights_at_most()
+            )
         if network.scale != self.manifest.scale:
             raise PackDamaged(
                 f"it says that it enlarges {self.manifest.scale} times, but its network does"
                 f" {network.scale} times."
             )
         return network
+
+    def _weights_at_most(self) -> int | None:
+        """Values that an anchor's file can hold; None where there is none to ask."""
+        try:
+            return (self.folder / self.manifest.anchors[0].file).lstat().st_size // 2  # float16
+        except OSError:
+            return None
 
     def control(self) -> Control:
         names = [anchor.name for anchor in self.manifest.anchors]
