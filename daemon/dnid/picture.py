@@ -7,7 +7,9 @@ not turned.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,7 @@ def read(path: Path) -> Picture:
             image = image.copy()
             image.set_type(pyvips.GValue.blob_type, "exif-data", block)
     except pyvips.Error as error:
-        raise BadImage(f"It cannot be read as a picture ({_last_line(error)}).") from error
+        raise BadImage(_why_unreadable(error)) from error
     return Picture(pixels if pixels.ndim == 3 else pixels[..., None], image)
 
 
@@ -105,7 +107,7 @@ def write(picture: Picture, path: Path, kind: str) -> None:
             exif.enter_into_tiff(partial, picture.source.get("exif-data"))
         partial.replace(path)
     except (pyvips.Error, OSError) as error:
-        raise BadImage(f"Cannot write {path}: {_last_line(error)}.") from error
+        raise BadImage(f"Cannot write {path}: {_why_unwritable(error)}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -138,6 +140,28 @@ _HEADER_FIELDS = {
 }  # fmt: skip
 
 
-def _last_line(error: Exception) -> str:
-    """libvips and the system tell the cause last."""
-    return (str(error).strip().splitlines() or ["unknown fault"])[-1].strip()[:200]
+def _why_unreadable(error: pyvips.Error) -> str:
+    text = str(error)
+    if "is not a known file format" in text:
+        return "It cannot be read as a picture; JPEG, PNG, TIFF and WebP can."
+    if (cause := _system_fault(text)) is not None:
+        return f"It cannot be read: {cause}."
+    return "It cannot be read as a picture: the file is damaged or not whole."
+
+
+def _why_unwritable(error: Exception) -> str:
+    """The system's own word, and never libvips's, which names its own functions."""
+    cause = error.strerror if isinstance(error, OSError) else _system_fault(str(error))
+    if cause is None:
+        return "the file could not be finished; is there room on the disk?"
+    full = cause in {os.strerror(number) for number in _NO_ROOM}
+    return f"{cause}; {'make room or choose another place' if full else 'choose another place'}."
+
+
+def _system_fault(text: str) -> str | None:
+    """What libvips tells of the system, among lines of its own."""
+    known = re.findall(r"^system error: (?!Unknown error)(.+)$", text, re.MULTILINE)
+    return known[0].strip()[:200] if known else None
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG)

@@ -122,7 +122,9 @@ def test_a_bad_picture_does_not_stop_the_others(dnid: CommandLine, tmp_path: Pat
     assert files(tmp_path / "out").keys() == {"good.png", "last.png"}
     told = run.stderr.splitlines()
     assert len(told) == 2
-    assert told[0].startswith(f"dnid: {bad}: It cannot be read as a picture (")
+    assert told[0] == (
+        f"dnid: {bad}: It cannot be read as a picture: the file is damaged or not whole."
+    )
     assert told[1] == f"dnid: {missing}: There is no such file."
 
 

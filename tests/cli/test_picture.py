@@ -211,7 +211,8 @@ def test_a_full_disk_leaves_the_old_file(
     old = tmp_path / "out"
     old.write_bytes(b"the old picture")
     before = sorted(tmp_path.iterdir())
-    with full_disk(20_000), pytest.raises(BadImage, match=f"Cannot write {old}"):
+    said = r"File too large; make room or choose another place\."
+    with full_disk(20_000), pytest.raises(BadImage, match=f"^Cannot write {old}: {said}$"):
         picture.write(source.with_pixels(photo(300, 300, 3, "uint8")), old, kind)
     assert old.read_bytes() == b"the old picture"
     assert sorted(tmp_path.iterdir()) == before
@@ -222,9 +223,28 @@ def test_no_place_to_write_is_told(source: picture.Picture, tmp_path: Path) -> N
     (tmp_path / "folder").mkdir()
     before = sorted(tmp_path.rglob("*"))
     for path in (tmp_path / "missing" / "a.png", tmp_path / "folder"):
-        with pytest.raises(BadImage, match="Cannot write"):
+        with pytest.raises(BadImage, match=r"Cannot write .*y; choose another place\."):
             picture.write(source.with_pixels(source.pixels), path, "png")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "It cannot be read as a picture; JPEG, PNG, TIFF and WebP can."),
+        (b"Dear diary", "It cannot be read as a picture; JPEG, PNG, TIFF and WebP can."),
+        (
+            b"\xff\xd8\xff\xe0abc",
+            "It cannot be read as a picture: the file is damaged or not whole.",
+        ),
+    ],
+)
+def test_a_refusal_is_in_plain_words(tmp_path: Path, data: bytes, said: str) -> None:
+    """Without the names of the functions that failed."""
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(BadImage) as refusal:
+        picture.read(tmp_path / "a.jpg")
+    assert str(refusal.value) == said
 
 
 def test_a_name_as_long_as_the_system_allows(source: picture.Picture, tmp_path: Path) -> None:
