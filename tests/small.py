@@ -120,7 +120,7 @@ def write_pack(
     }
     if estimator is not None:
         sha256 = _save(estimator, pack / "auto.safetensors")
-        changes = {"auto": AutoEstimator(sha256, ESTIMATOR_OPTIONS)} | changes
+        changes = {"auto": AutoEstimator(sha256, "grain", ESTIMATOR_OPTIONS)} | changes
     manifest = small_manifest(hashes, **changes)
     (pack / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     return pack

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +19,13 @@ from torch import Tensor
 
 from dnid.engine.auto import propose
 from dnid.errors import BadInput
-from dnid.networks.estimator import StrengthEstimator
+from dnid.networks.estimator import Estimator, build_estimator
 from dnid.packs.manifest import AutoEstimator, Manifest
 from dnipack.build import write_atomically
 from dnipack.degrade import Camera, Degradation, Jpeg, Noise, Zoom
 from dnipack.photos import CropSampler, Photo, to_tensor
 from dnipack.recipe import TrainingRecipe
 
-CHANNELS = (16, 32, 48)
 CROP = 128
 """Side in pixels."""
 LEARNING_RATE = 2e-3
@@ -46,6 +46,10 @@ class Lesson:
 
     degradation: Callable[[float], Degradation]
     """Strength, from 0 to BEYOND, → what degrades a picture so that it needs this strength."""
+    architecture: str = "grain"
+    """One of ESTIMATORS."""
+    options: Mapping[str, Any] = field(default_factory=lambda: {"channels": [16, 32, 48]})
+    """Arguments of the architecture."""
     quantile: float = 0.5
     """Which share of the truths lies below the proposal where the picture leaves it open: 0.5
     errs to both sides alike, less errs to the side of too weak."""
@@ -55,7 +59,9 @@ LESSONS: Mapping[str, Lesson] = {
     "noise": Lesson(lambda strength: Noise(60 * strength)),
     "camera": Lesson(lambda strength: Camera(24 * strength), quantile=0.4),
     "jpeg": Lesson(
-        lambda strength: Jpeg(max(1, round(100 - 90 * strength)), shifted=0.5, twice=0.2)
+        lambda strength: Jpeg(max(1, round(100 - 90 * strength)), shifted=0.5, twice=0.2),
+        "blocks",
+        {"hidden": 48},
     ),
 }
 
@@ -77,13 +83,13 @@ def train_estimator(
     crop: int = CROP,
     progress: Callable[[float], object] = lambda _: None,
     seed: int = 0,
-) -> StrengthEstimator:
+) -> Estimator:
     """A trained network; `progress` gets each step's mean absolute error.
 
     Raises BadInput when no photo is as large as a crop.
     """
     torch.manual_seed(seed)
-    network = StrengthEstimator(CHANNELS)
+    network = build_estimator(lesson.architecture, lesson.options)
     optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     for crops, strengths in _batches(lesson, CropSampler(photos, crop), steps, batch, seed):
@@ -127,15 +133,13 @@ def _degraded(lesson: Lesson, clean: Tensor, strength: float, generator: torch.G
     return lesson.degradation(strength)(clean, generator).clamp(0, 1).mul(255).round().div(255)
 
 
-def _rounded(network: StrengthEstimator) -> StrengthEstimator:
+def _rounded(network: Estimator) -> Estimator:
     """As a pack stores it."""
     network.load_state_dict({k: v.half().float() for k, v in network.state_dict().items()})
     return network
 
 
-def check(
-    network: StrengthEstimator, lesson: Lesson, photos: Sequence[Photo]
-) -> dict[float, list[float]]:
+def check(network: Estimator, lesson: Lesson, photos: Sequence[Photo]) -> dict[float, list[float]]:
     """What it proposes, as in the engine, for each photo degraded to each of CHECKED."""
     proposals: dict[float, list[float]] = {strength: [] for strength in CHECKED}
     for number, photo in enumerate(photos):
@@ -153,9 +157,10 @@ def mean_error(proposals: Mapping[float, Sequence[float]]) -> float:
     return sum(errors) / len(errors)
 
 
-def write_estimator(folder: Path, manifest: Manifest, network: StrengthEstimator) -> None:
+def write_estimator(folder: Path, manifest: Manifest, lesson: Lesson, network: Estimator) -> None:
     """auto.safetensors, then manifest.json with its hash and all else as it was."""
     data = save({key: value.half().contiguous() for key, value in network.state_dict().items()})
-    auto = AutoEstimator(hashlib.sha256(data).hexdigest(), {"channels": list(CHANNELS)})
+    sha256 = hashlib.sha256(data).hexdigest()
+    auto = AutoEstimator(sha256, lesson.architecture, lesson.options)
     write_atomically(folder / auto.file, data)
     write_atomically(folder / "manifest.json", replace(manifest, auto=auto).to_json().encode())

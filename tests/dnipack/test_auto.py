@@ -14,7 +14,7 @@ from tests.dnipack.small_recipe import TOML
 from tests.small import write_pack
 
 from dnid.errors import BadInput
-from dnid.networks.estimator import StrengthEstimator
+from dnid.networks.estimator import build_estimator
 from dnid.packs.store import open_pack
 from dnipack import auto
 from dnipack.auto import LESSONS, check, mean_error, train_estimator, write_estimator
@@ -77,10 +77,12 @@ def test_it_becomes_part_of_the_pack(tmp_path: Path) -> None:
     folder = write_pack(tmp_path)
     before = json.loads((folder / "manifest.json").read_text())
     torch.manual_seed(1)
-    network = StrengthEstimator(auto.CHANNELS).half().float().eval()
-    write_estimator(folder, open_pack(folder).manifest, network)
+    lesson = LESSONS["noise"]
+    network = build_estimator("grain", lesson.options).half().float().eval()
+    write_estimator(folder, open_pack(folder).manifest, lesson, network)
     after = json.loads((folder / "manifest.json").read_text())
-    assert after.pop("auto")["options"] == {"channels": [16, 32, 48]}
+    told = after.pop("auto")
+    assert (told["architecture"], told["options"]) == ("grain", {"channels": [16, 32, 48]})
     assert after == before
     found = open_pack(folder).estimator()
     assert found is not None

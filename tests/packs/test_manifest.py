@@ -306,11 +306,16 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
 
 def test_the_estimator_is_an_optional_key() -> None:
     """`auto` is written when there is one, and read back as it was."""
-    auto = AutoEstimator(HASH, {"channels": [8]})
+    auto = AutoEstimator(HASH, "grain", {"channels": [8]})
     text = replace(MANIFEST, auto=auto).to_json()
-    assert json.loads(text)["auto"] == {"sha256": HASH, "options": {"channels": [8]}}
+    assert json.loads(text)["auto"] == {
+        "sha256": HASH, "architecture": "grain", "options": {"channels": [8]}
+    }  # fmt: skip
     assert parse(text.encode()).auto == auto
     assert parse(TEXT.encode()).auto is None
+
+
+AUTO = {"sha256": HASH, "architecture": "grain", "options": {}}
 
 
 @pytest.mark.parametrize(
@@ -318,10 +323,11 @@ def test_the_estimator_is_an_optional_key() -> None:
     [
         (None, "'auto' must be a JSON object"),
         ({}, "auto has no 'sha256'"),
-        ({"sha256": HASH}, "auto has no 'options'"),
-        ({"sha256": "x", "options": {}}, "sha256 'x' is not of the form"),
-        ({"sha256": HASH, "options": []}, "'options' must be a JSON object"),
-        ({"sha256": HASH, "options": {}, "file": "../x"}, "auto has unknown keys: 'file'"),
+        ({"sha256": HASH}, "auto has no 'architecture'"),
+        ({"sha256": HASH, "architecture": "grain"}, "auto has no 'options'"),
+        (AUTO | {"sha256": "x"}, "sha256 'x' is not of the form"),
+        (AUTO | {"options": []}, "'options' must be a JSON object"),
+        (AUTO | {"file": "../x"}, "auto has unknown keys: 'file'"),
     ],
 )
 def test_estimators_that_are_refused(auto: object, said: str) -> None:
@@ -336,7 +342,7 @@ def test_no_anchor_takes_the_estimators_file() -> None:
     named = replace(MANIFEST, anchors=anchors, path=("auto", "n40"))
     assert parse(named.to_json().encode()).path == ("auto", "n40")
     with pytest.raises(PackDamaged, match=r"An anchor has the estimator's file, auto\.safetensors"):
-        parse(replace(named, auto=AutoEstimator(HASH, {})).to_json().encode())
+        parse(replace(named, auto=AutoEstimator(HASH, "grain", {})).to_json().encode())
 
 
 CHECK = {"verdict": "with care", "reason": "A reason.", "places": [0, 1], "pairs": []}

@@ -10,7 +10,8 @@ from torch import Tensor
 from dnid.engine.pixels import Image, TileReader
 from dnid.engine.tiling import Box
 from dnid.errors import NotFinite
-from dnid.networks.estimator import StrengthEstimator
+from dnid.networks.blocks import BLOCK
+from dnid.networks.estimator import Estimator
 
 TILE = 128
 """Side of a sample in pixels."""
@@ -18,7 +19,7 @@ SAMPLES = 5
 """A side of the grid of samples; together 0.4 megapixels at most."""
 
 
-def propose(estimator: StrengthEstimator, image: Image) -> float:
+def propose(estimator: Estimator, image: Image) -> float:
     """0..1 for H×W×C uint8, uint16 or float32 (pixels.py). Raises BadImage and NotFinite."""
     with torch.inference_mode():
         strength = float(estimator(samples(image, estimator.multiple)))
@@ -39,7 +40,9 @@ def samples(image: Image, multiple: int) -> Tensor:
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Where the samples start along one side: evenly spread, not one over another."""
+    """Where the samples start along one side: evenly spread, not one over another, and all
+    in the same grid of JPEG's blocks."""
     count = min(SAMPLES, max(1, length // side))
     room = max(0, length - side)
-    return [round(room * i / (count - 1)) for i in range(count)] if count > 1 else [room // 2]
+    starts = [room * i / (count - 1) for i in range(count)] if count > 1 else [room / 2]
+    return [int(start) // BLOCK * BLOCK for start in starts]

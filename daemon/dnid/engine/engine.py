@@ -18,7 +18,7 @@ from dnid.engine.result import PackUsed, Progress, Proposed, Restored
 from dnid.engine.runner import PackRunner
 from dnid.engine.stage import Counter, StageRun
 from dnid.errors import BadRecipe, PackDamaged
-from dnid.networks.estimator import StrengthEstimator
+from dnid.networks.estimator import Estimator
 from dnid.packs.store import Pack, PackStore
 from dnid.recipe import Execution, Recipe, Stage
 
@@ -39,7 +39,7 @@ class Engine:
     def __init__(self, store: PackStore) -> None:
         self.store = store
         self._runners: dict[tuple[str, str], PackRunner] = {}
-        self._estimators: dict[str, StrengthEstimator] = {}
+        self._estimators: dict[str, Estimator] = {}
         self._blends = BlendCache()
 
     def restore(
@@ -145,7 +145,7 @@ class Engine:
             if old.manifest.id not in installed or (same_id and old.sha256 != newer.sha256):
                 del self._runners[key]
 
-    def _estimator(self, pack: Pack) -> StrengthEstimator:
+    def _estimator(self, pack: Pack) -> Estimator:
         if pack.sha256 not in self._estimators:
             estimator = pack.estimator()
             if estimator is None:

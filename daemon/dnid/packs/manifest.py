@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, TypeVar
 
@@ -49,8 +49,10 @@ class AutoEstimator:
 
     sha256: str
     """Of its file, lower-case hexadecimal."""
+    architecture: str
+    """A name in networks/estimator.py."""
     options: Mapping[str, Any]
-    """Arguments of StrengthEstimator."""
+    """Arguments of the architecture."""
 
     file: ClassVar = "auto.safetensors"
 
@@ -112,7 +114,7 @@ class Manifest:
             if getattr(self, key) != default
         }
         if self.auto is not None:
-            table["auto"] = {"sha256": self.auto.sha256, "options": dict(self.auto.options)}
+            table["auto"] = asdict(self.auto)
         if self.check is not None:
             table["check"] = dict(self.check)
         return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
@@ -243,7 +245,7 @@ def _auto(table: dict[str, Any] | None) -> AutoEstimator | None:
         return None
     reader = _Table(table, "auto")
     sha256 = _match(_SHA256, reader.take("sha256", str), "sha256")
-    auto = AutoEstimator(sha256, reader.take("options", dict))
+    auto = AutoEstimator(sha256, reader.take("architecture", str), reader.take("options", dict))
     reader.finish()
     return auto
 

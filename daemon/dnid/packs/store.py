@@ -22,7 +22,7 @@ from dnid.dni.blend import AnchorStack
 from dnid.dni.control import Control
 from dnid.errors import DniError, PackDamaged, PackNotFound
 from dnid.networks import build
-from dnid.networks.estimator import StrengthEstimator, build_estimator
+from dnid.networks.estimator import Estimator, build_estimator
 from dnid.packs.anchors import read_anchor
 from dnid.packs.files import read_file
 from dnid.packs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
@@ -75,7 +75,7 @@ class Pack:
             }
         return AnchorStack(states, device)
 
-    def estimator(self) -> StrengthEstimator | None:
+    def estimator(self) -> Estimator | None:
         """What proposes a strength, read and verified; None when the pack has none.
 
         Raises PackDamaged, naming the file and the fault."""
@@ -89,12 +89,12 @@ class Pack:
             read_anchor(self.folder / anchor.file, anchor.sha256, expected)
         self._estimator()
 
-    def _estimator(self) -> StrengthEstimator | None:
+    def _estimator(self) -> Estimator | None:
         auto = self.manifest.auto
         if auto is None:
             return None
         with torch.device("meta"):
-            network = build_estimator(auto.options)
+            network = build_estimator(auto.architecture, auto.options)
         state = read_anchor(self.folder / auto.file, auto.sha256, network.state_dict())
         network.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
         return network.eval()

@@ -28,7 +28,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("pack", type=Path, help="a pack folder")
     parser.add_argument("--recipe", type=Path, required=True, help="the recipe of the pack")
     parser.add_argument("--data", type=Path, required=True, help="the photos of its training")
-    parser.add_argument("--steps", type=int, default=1200, help="(default 1200)")
+    parser.add_argument("--steps", type=int, default=1000, help="(default 1000)")
     parser.set_defaults(run=run)
 
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
             bar.update()
 
         network = train_estimator(lesson, photos, options.steps, progress=show)
-    write_estimator(options.pack, pack.manifest, network)
+    write_estimator(options.pack, pack.manifest, lesson, network)
     proposals = check(network, lesson, kept_aside)
     print(f"{len(kept_aside)} photos. Strength that is needed → proposed: lowest, mean, highest")
     for strength, found in proposals.items():
