@@ -126,23 +126,6 @@ answer = restore(on, [on.get_layers()[layer]], "INTERACTIVE", procedure=procedur
         with Image.open(shot) as picture:
             return np.asarray(picture.convert("RGB"))
 
-    def slider(self) -> tuple[int, int]:
-        """Return where the handle of the slider for noise is on the screen: it moves by keys."""
-        self.xdotool("key", *TO_SLIDER)
-        before = self.seen()
-        self.xdotool("key", *["Right"] * 5)
-
-        def moved() -> np.ndarray:
-            changed = (self.seen() != before).any(axis=2)
-            changed[:, : SIZE[0] // 2] = False  # the preview
-            return changed if changed.sum() > 100 else np.zeros(0)
-
-        changed = wait_for("the handle", lambda: (found := moved()).size and [found])[0]
-        row = int(np.nonzero(changed)[0].mean())
-        filled = np.flatnonzero(changed.any(axis=0))
-        gap = np.flatnonzero(np.diff(filled) > 20)  # between the slider and its number
-        return int(filled[gap[0]]) - 8, row
-
     def place(self, window: str) -> tuple[int, int]:
         """Return where a window's own corner is on the screen."""
         words = self.xdotool("getwindowgeometry", "--shell", window).split()
