@@ -49,21 +49,30 @@ def _zeros(x: Tensor) -> Tensor:
     """N×128: how often each of the 64 coefficients is nearly zero, in the grid where most
     are, and in all grids."""
     luma = 255 * (x * x.new_tensor(LUMA).reshape(3, 1, 1)).sum(2, keepdim=True)
-    coefficients = F.conv2d(luma.flatten(0, 1), _dct(x))
-    near = torch.exp(-((coefficients / NEAR) ** 2))
-    rows, columns = (length // BLOCK for length in near.shape[2:])
-    near = near[..., : rows * BLOCK, : columns * BLOCK]
-    by_phase = near.reshape(*x.shape[:2], BLOCK**2, rows, BLOCK, columns, BLOCK)
-    grids = by_phase.mean((1, 3, 5)).flatten(2)  # N × coefficients × grids
+    dct = _dct(x)
+    # Tile by tile: 64 planes of all of them would not stay in the cache.
+    tiles = torch.stack([_zeros_by_grid(tile[None], dct) for tile in luma.flatten(0, 1)])
+    grids = tiles.reshape(*x.shape[:2], *tiles.shape[1:]).mean(1)  # N × coefficients × grids
     best = grids.sum(1).argmax(1)
     found = grids[torch.arange(len(grids)), :, best]
     return torch.cat([found, grids.mean(2)], 1)
 
 
+def _zeros_by_grid(luma: Tensor, dct: Tensor) -> Tensor:
+    """1×1×H×W → coefficients × grids."""
+    height, width = (length - BLOCK + 1 for length in luma.shape[2:])
+    blocks = F.unfold(luma, BLOCK)[0]  # 64 × every place where a block can begin
+    # Beyond 80 an exponential is a denormal number, which processors take many times as long for.
+    near = (dct @ blocks).div_(NEAR).square_().clamp_(max=80).neg_().exp_()
+    near = near.reshape(-1, height, width)
+    rows, columns = height // BLOCK, width // BLOCK
+    near = near[:, : rows * BLOCK, : columns * BLOCK]
+    return near.reshape(-1, rows, BLOCK, columns, BLOCK).mean((1, 3)).flatten(1)
+
+
 def _dct(like: Tensor) -> Tensor:
-    """64×1×8×8: the orthonormal DCT-II, one filter a coefficient (ITU-T T.81, A.3.3)."""
+    """64×64: the orthonormal DCT-II of an 8×8 block, a row a coefficient (ITU-T T.81, A.3.3)."""
     n = torch.arange(BLOCK, dtype=torch.float64)
     rows = torch.cos((2 * n + 1) * n[:, None] * torch.pi / (2 * BLOCK)) * (2 / BLOCK) ** 0.5
     rows[0] /= 2**0.5
-    filters = torch.einsum("ux,vy->uvxy", rows, rows).reshape(-1, 1, BLOCK, BLOCK)
-    return filters.to(like)
+    return torch.kron(rows, rows).to(like)
