@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dnid.networks import build
-from dnid.packs.manifest import Anchor, AutoEstimator, Manifest
+from dnid.packs.manifest import Anchor, Manifest, SideNetwork
 
 Pixels = NDArray[Any]
 State = dict[str, Tensor]
@@ -120,7 +120,7 @@ def write_pack(
     }
     if estimator is not None:
         sha256 = _save(estimator, pack / "auto.safetensors")
-        changes = {"auto": AutoEstimator(sha256, "grain", ESTIMATOR_OPTIONS)} | changes
+        changes = {"auto": SideNetwork(sha256, "grain", ESTIMATOR_OPTIONS)} | changes
     manifest = small_manifest(hashes, **changes)
     (pack / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     return pack
