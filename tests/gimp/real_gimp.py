@@ -112,6 +112,8 @@ class RealGimp:
             "DNID_RUNTIME_DIR": str(self.runtime / "dnid"),
             "GIMP3_DIRECTORY": str(self.profile),
             "DNID_TEST_SOCKET": str(folder / "agent"),
+            "DNID_TEST_PROBE": str(folder / "probe"),
+            "PYTHONPATH": str(HERE / "inside"),
             "NO_AT_BRIDGE": "1",
             **({"DISPLAY": display} if display else {}),
         }
@@ -168,6 +170,19 @@ class RealGimp:
         self._stream.write(json.dumps({"code": code, "values": values}, default=_pack) + "\n")
         self._stream.flush()
         reply = json.loads(self._stream.readline(), object_hook=_unpack)
+        if "error" in reply:
+            raise RuntimeError(reply["error"])
+        return reply["answer"]
+
+    def inside(self, code: str, **values: Any) -> Any:
+        """Run code in the plug-in's own main loop, once its window is there; see inside/."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(self.environment["DNID_TEST_PROBE"])
+            with client.makefile("rw", encoding="utf-8") as stream:
+                stream.write(json.dumps({"code": code, "values": values}) + "\n")
+                stream.flush()
+                reply = json.loads(stream.readline())
         if "error" in reply:
             raise RuntimeError(reply["error"])
         return reply["answer"]

@@ -24,7 +24,7 @@ from .rows import MapChooser, choice_combo, labelled  # noqa: E402
 from .session import describe, packs_of  # noqa: E402
 from .words import _  # noqa: E402
 
-SIZE = 1060, 620  # pixels
+SIZE = 1180, 680  # pixels; fits a laptop of 1366 × 768
 SPACE = 12  # pixels
 
 OpenLink = Callable[[Callable[[], None]], Link]
@@ -85,7 +85,9 @@ class Studio:
         controls.pack_start(self.grid, False, False, 0)
         controls.pack_start(Gtk.Separator(), False, False, 0)
         controls.pack_start(self._map_and_result(), False, False, 0)
-        body = Gtk.Box(spacing=SPACE, border_width=SPACE)
+        controls.set_hexpand(False)  # all the room that there is belongs to the picture
+        # Edges lie where GIMP's own buttons below have theirs.
+        body = Gtk.Box(spacing=SPACE, margin_end=SPACE, margin_bottom=SPACE)
         body.pack_start(self._viewer(), True, True, 0)
         body.pack_start(controls, False, False, 0)
         content = self.dialog.get_content_area()
@@ -114,7 +116,7 @@ class Studio:
             (self._zoom, _("One pixel of the result is one of the screen"),
              lambda: view.view.zoomed(1.0)),
             (Gtk.Button(label="+"), _("Zoom in (+)"), lambda: view.view.step(1)),
-            (Gtk.Button.new_with_mnemonic(_("_Fit")), _("Show the whole picture"),
+            (Gtk.Button.new_with_mnemonic(_("_Fit")), _("Show the whole picture, as far as 25 % shows it; a double click does so too"),
              lambda: view.view.fitting()),
         ):  # fmt: skip
             button.set_tooltip_text(hint)

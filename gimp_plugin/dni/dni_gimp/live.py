@@ -27,7 +27,7 @@ from .recipes import (  # noqa: E402
     place_of,
     scale_of,
 )
-from .results import to_pixbuf  # noqa: E402
+from .results import shown, to_pixbuf  # noqa: E402
 from .session import Layout, describe, result_of  # noqa: E402
 from .view import PictureView, Shot  # noqa: E402
 from .words import _  # noqa: E402
@@ -143,16 +143,8 @@ class LivePreview:
         return self._base
 
     def _read_base(self, box: Box, density: float) -> Any:
-        target = self.target
-        if density < 1:  # GIMP has the whole picture, and its smaller versions, at hand
-            width, height = (max(1, round(side * density)) for side in (box.width, box.height))
-            there = box.left, box.top, box.width, box.height
-            keep = Gimp.PixbufTransparency.SMALL_CHECKS
-            pixbuf = target.layer.get_sub_thumbnail(*there, width, height, keep)
-            if pixbuf is not None:
-                return pixbuf
-        pixels = b"".join(read(target.layer, target.encoding, box).strips)
-        return to_pixbuf(target.encoding.sized(box.width, box.height), pixels)
+        layer = self.target.layer
+        return shown(layer.get_buffer(), box, density, has_alpha=layer.has_alpha())
 
     def _ask(self, wish: Wish) -> None:
         """Gather the pixels strip by strip, while the window goes on, then ask for the result."""

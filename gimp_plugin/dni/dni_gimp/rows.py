@@ -7,9 +7,10 @@ from typing import Any
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gimp, GObject, Gtk  # noqa: E402
+from gi.repository import Gdk, Gimp, GObject, Gtk  # noqa: E402
 
 from . import maps  # noqa: E402
 from .arguments import BLACK, BLURBS, NAMES  # noqa: E402
@@ -38,9 +39,20 @@ class Slider:
             widget.set_valign(Gtk.Align.CENTER)
             grid.attach(widget, column, row, 1, 1)
 
-    def bind(self, config: Gimp.ProcedureConfig, name: str) -> None:
-        """Let it set this argument."""
+    def bind(self, config: Gimp.ProcedureConfig, name: str, label: Gtk.Widget) -> None:
+        """Let it set this argument; a double click on its label brings the default back."""
         config.bind_property(name, self.adjustment, "value", BOTH_WAYS)
+        default = config.find_property(name).get_default_value()
+        hint = _("Double click: {value:.0f} again").format(value=default)
+        about = label.get_tooltip_text()
+        label.set_tooltip_text(f"{about}\n{hint}" if about else hint)
+        label.connect("button-press-event", self._on_press, default)
+
+    def _on_press(self, _: Gtk.Widget, event: Gdk.EventButton, default: float) -> bool:
+        twice = event.type == Gdk.EventType.DOUBLE_BUTTON_PRESS
+        if twice:
+            self.adjustment.set_value(default)
+        return bool(twice)
 
     def set_sensitive(self, sensitive: bool) -> None:
         """Let it be moved or not."""
@@ -70,21 +82,19 @@ class EffectRow:
         blurb = BLURBS[effect.strength]
         self._switch = self._make_switch(grid, row)
         row = row if effect.on else row + 1
-        if not effect.on:
-            name = Gtk.Label.new_with_mnemonic(NAMES[effect.strength])
-            name.set_halign(Gtk.Align.START)
-            grid.attach(name, 0, row, 1, 1)
         self._slider = Slider(grid, row, blurb)
-        self._slider.bind(config, effect.strength)
+        name = self._switch if effect.on else _name(grid, row, NAMES[effect.strength], blurb)
         if not effect.on:
-            name.set_mnemonic_widget(self._slider.scale)
+            name.get_child().set_mnemonic_widget(self._slider.scale)
+        self._slider.bind(config, effect.strength, name)
         self._slider.scale.get_accessible().set_name(NAMES[effect.strength].replace("_", ""))
         self.auto = self._make_auto(grid, row)
-        self._black = Gtk.Label(label=BLACK, halign=Gtk.Align.START, margin_start=24)
-        self._outside = Slider(grid, row + 1, _("The same where the strength map is black"))
-        self._outside.bind(config, effect.outside)
+        black = _("The same where the strength map is black")
+        self._outside = Slider(grid, row + 1, black)
+        self._black = _name(grid, row + 1, BLACK, black)
+        self._black.set_margin_start(24)
+        self._outside.bind(config, effect.outside, self._black)
         self._outside.scale.get_accessible().set_name(BLACK)
-        grid.attach(self._black, 0, row + 1, 1, 1)
         self._lack = Gtk.Label(halign=Gtk.Align.START, xalign=0, ellipsize=3)
         self._lack.set_no_show_all(True)
         self._lack.get_style_context().add_class("dim-label")
@@ -153,6 +163,16 @@ class EffectRow:
 
     def _lacks(self) -> bool:
         return self.missing >= ({1} if self._effect.on else {2, 4})
+
+
+def _name(grid: Gtk.Grid, row: int, text: str, about: str) -> Gtk.EventBox:
+    """Put a slider's name before it, in a box, since a label alone hears no mouse."""
+    label = Gtk.Label.new_with_mnemonic(text)
+    label.set_halign(Gtk.Align.START)
+    box = Gtk.EventBox(visible_window=False, tooltip_text=about)
+    box.add(label)
+    grid.attach(box, 0, row, 1, 1)
+    return box
 
 
 def _lack_text(missing: set[int]) -> str:

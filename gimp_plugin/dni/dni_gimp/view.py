@@ -197,7 +197,13 @@ class PictureView:
         if event.button == 1:
             x, y = self._point(event)
             self._hand = ("line" if self._on_line(x) else "picture"), x, y
+            if event.type == Gdk.EventType.DOUBLE_BUTTON_PRESS and not self._on_line(x):
+                self._toggle_zoom(x, y)
         return True
+
+    def _toggle_zoom(self, x: float, y: float) -> None:
+        fit = self.view.fitting()
+        self.look(fit if self.view.zoom > fit.zoom else self.view.zoomed(1.0, (x, y)))
 
     def _on_line(self, x: float) -> bool:
         return (
