@@ -9,7 +9,6 @@ system's own monotonic one; so the time that an event waits is counted too.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +16,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from tests.gimp.desktop import Desktop
-from tests.gimp.real_gimp import DNID, wait_for
+from tests.gimp.real_gimp import wait_for
+
+from dnid.bench.costs import Subject
+from dnid.bench.timing import in_turn
+from dnid.engine.device import probe_picture
+from dnid.engine.engine import Engine
+from dnid.packs.store import PackStore
+from dnid.recipe import Stage
 
 SLIDER = "Remove noise"
 MOVES = 240
@@ -57,6 +63,12 @@ clock.disconnect(painting)
 GLib.source_remove(beating)
 answer = [waits, [paint[1] for paint in paints if paint[1]], stalls, time.process_time()]
 """
+CROP = """
+import gc
+(live,) = (found for found in gc.get_objects() if type(found).__name__ == "LivePreview")
+(crop, _), _, _ = live._gathered
+answer = [crop.height, crop.width]
+"""
 READY = """
 answer = any((w.get_accessible().get_name() or "").startswith("Exact") for w in widgets())
 """
@@ -94,11 +106,24 @@ def measure(desktop: Desktop, pixels: np.ndarray, arguments: argparse.Namespace)
         desktop.xdotool("windowmove", window, 0, 0, "windowsize", window, 1280, 880)
     wait_for("the preview", lambda: desktop.gimp.inside(READY))
     _, _, width, height = desktop.area("Preview", "Layout")
-    print(f"view: {width}×{height}")
+    crop = desktop.gimp.inside(CROP)
+    print(f"view: {width}×{height}, crop: {crop[1]}×{crop[0]}")
+    print(f"the bare network takes {bare_network(*crop):.2f} s for the crop")
     drag(desktop)
     if arguments.screenshot:
         wait_for("the preview", lambda: desktop.gimp.inside(READY))
         desktop.screenshot(arguments.screenshot)
+
+
+def bare_network(height: int, width: int) -> float:
+    """Return the seconds that the network alone takes for a crop of this size."""
+    subject = Subject.make(Engine(PackStore()), Stage("denoise", 0.5))
+    network = subject.network(subject.runner.choice.dtype)
+    # The network halves its input three times; what is missing is padded.
+    side = 8 * -(-max(height, width) // 8)
+    crop = probe_picture(side)[:, :, : 8 * -(-height // 8), : 8 * -(-width // 8)].contiguous()
+    network(crop)
+    return in_turn(5, lambda: network(crop))[0]
 
 
 def drag(desktop: Desktop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -132,8 +134,8 @@ def test_presets_and_reset(desktop: Desktop, picture: int) -> None:  # noqa: F81
     wait_for_after(desktop, 0.8)
     assert value(desktop) == 80
     desktop.click("Reset", "Button")
-    desktop.press("Down", "the menu", "")
-    desktop.xdotool("key", "Down", "Return")
+    wait_for("the menu", lambda: said(desktop, "Reset to Factory Defaults"))
+    desktop.click("Reset to Factory Defaults", "MenuItem")
     wait_for_after(desktop, 0.5)
 
 
@@ -170,3 +172,19 @@ def test_the_button_for_before(desktop: Desktop, picture: int) -> None:  # noqa:
     wait_for("before, held", lambda: has(desktop, 0.5).sum() < 1000)
     desktop.xdotool("mouseup", 1)
     wait_for_after(desktop, 0.5)
+
+
+def test_the_daemon_is_killed_while_previewing(desktop: Desktop, picture: int) -> None:  # noqa: F811
+    """The bar says so; told to try again, the dialog starts another daemon and goes on."""
+    desktop.gimp.use_daemon()
+    desktop.call(picture)
+    wait_for("the preview", lambda: said(desktop, "Exact preview"))
+    killed = desktop.gimp.daemon()
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    desktop.xdotool("key", *TO_SLIDER, "Left")
+    wait_for("the sentence", lambda: said(desktop, "No preview"))
+    assert desktop.area("Show the log", "Button")
+    desktop.xdotool("key", "alt+a")
+    wait_for("the preview", lambda: said(desktop, "Exact preview"))
+    assert desktop.gimp.daemon() not in (None, killed)

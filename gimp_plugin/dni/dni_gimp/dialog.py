@@ -116,7 +116,8 @@ class Studio:
             (self._zoom, _("One pixel of the result is one of the screen"),
              lambda: view.view.zoomed(1.0)),
             (Gtk.Button(label="+"), _("Zoom in (+)"), lambda: view.view.step(1)),
-            (Gtk.Button.new_with_mnemonic(_("_Fit")), _("Show the whole picture, as far as 25 % shows it; a double click does so too"),
+            (Gtk.Button.new_with_mnemonic(_("_Fit")),
+             _("Show the whole picture, as far as 25 % shows it; a double click does so too"),
              lambda: view.view.fitting()),
         ):  # fmt: skip
             button.set_tooltip_text(hint)
