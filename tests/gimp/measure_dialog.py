@@ -22,7 +22,7 @@ from dnid.bench.costs import Subject
 from dnid.bench.timing import in_turn
 from dnid.engine.device import probe_picture
 from dnid.engine.engine import Engine
-from dnid.packs.store import PackStore
+from dnid.packs.store import PackStore, default_folders
 from dnid.recipe import Stage
 
 SLIDER = "Remove noise"
@@ -117,7 +117,7 @@ def measure(desktop: Desktop, pixels: np.ndarray, arguments: argparse.Namespace)
 
 def bare_network(height: int, width: int) -> float:
     """Return the seconds that the network alone takes for a crop of this size."""
-    subject = Subject.make(Engine(PackStore()), Stage("denoise", 0.5))
+    subject = Subject.make(Engine(PackStore(default_folders())), Stage("denoise", 0.5))
     network = subject.network(subject.runner.choice.dtype)
     # The network halves its input three times; what is missing is padded.
     side = 8 * -(-max(height, width) // 8)

@@ -177,7 +177,7 @@ answer = [restore(on, [layer], denoise=70.0), raw_pixels(on.get_layers()[0])]
 def status(gimp: RealGimp, what: str) -> int:
     """Ask the daemon how many jobs are `running` or `queued`."""
     told = gimp.run(str(DNID), "status", "--json", check=False)
-    return int(json.loads(told)[what]) if told else 0
+    return int(json.loads(told).get(what, 0)) if told else 0
 
 
 def is_running(gimp: RealGimp) -> bool:
