@@ -146,11 +146,12 @@ class PictureView:
         x = self._line()
         if x > 0:
             before.copy_area(0, 0, x, height, canvas, 0, 0)
-        left, right = max(0, x - 1), min(width, x + 2)
-        canvas.new_subpixbuf(left, 0, right - left, height).fill(EDGE)
-        _fill(canvas, x, 0, 1, height, LINE)
-        _fill(canvas, x - 4, height // 2 - 18, 9, 36, EDGE)
-        _fill(canvas, x - 3, height // 2 - 17, 7, 34, LINE)
+        one = self._factor()
+        middle = height // 2
+        _fill(canvas, x - one, 0, 3 * one, height, EDGE)
+        _fill(canvas, x, 0, one, height, LINE)
+        _fill(canvas, x - 4 * one, middle - 18 * one, 9 * one, 36 * one, EDGE)
+        _fill(canvas, x - 3 * one, middle - 17 * one, 7 * one, 34 * one, LINE)
 
     def _line(self) -> int:
         width = self.view.window[0]
