@@ -4,7 +4,8 @@ DniError                     a sentence for the user; `code` goes over the wire
 ├── BadInput
 │   ├── BadImage             bad-image        empty, huge, wrong channels, not finite
 │   ├── BadMask              bad-mask         other size, more than one channel
-│   └── BadRecipe            bad-recipe       unknown effect, strength outside 0..1
+│   ├── BadRecipe            bad-recipe       unknown effect, strength outside 0..1
+│   └── NoSubject            no-subject       nothing stands out, and no mask says where
 ├── PackError
 │   ├── PackNotFound         pack-not-found
 │   └── PackDamaged          pack-damaged     hash, key or shape does not fit
@@ -51,6 +52,10 @@ class BadMask(BadInput):
 
 class BadRecipe(BadInput):
     code = "bad-recipe"
+
+
+class NoSubject(BadInput):
+    code = "no-subject"
 
 
 class PackError(DniError):
@@ -125,7 +130,7 @@ def from_code(code: str, message: str) -> DniError:
 _BY_CODE: dict[str, type[DniError]] = {
     kind.code: kind
     for kind in (
-        BadImage, BadMask, BadRecipe, PackNotFound, PackDamaged, OutOfMemory, NotFinite,
+        BadImage, BadMask, BadRecipe, NoSubject, PackNotFound, PackDamaged, OutOfMemory, NotFinite,
         DeviceUnavailable, Cancelled, BadMessage, BadVersion, Busy, DaemonUnavailable,
         DaemonDied, AlreadyRunning, InternalError,
     )

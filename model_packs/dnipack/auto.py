@@ -20,7 +20,7 @@ from torch import Tensor
 from dnid.engine.auto import propose
 from dnid.errors import BadInput
 from dnid.networks.estimator import Estimator, build_estimator
-from dnid.packs.manifest import AutoEstimator, Manifest
+from dnid.packs.manifest import Manifest, SideNetwork
 from dnipack.build import write_atomically
 from dnipack.degrade import Camera, Degradation, Jpeg, Noise, Zoom
 from dnipack.photos import CropSampler, Photo, to_tensor
@@ -161,6 +161,6 @@ def write_estimator(folder: Path, manifest: Manifest, lesson: Lesson, network: E
     """auto.safetensors, then manifest.json with its hash and all else as it was."""
     data = save({key: value.half().contiguous() for key, value in network.state_dict().items()})
     sha256 = hashlib.sha256(data).hexdigest()
-    auto = AutoEstimator(sha256, lesson.architecture, lesson.options)
-    write_atomically(folder / auto.file, data)
+    auto = SideNetwork(sha256, lesson.architecture, lesson.options)
+    write_atomically(folder / "auto.safetensors", data)
     write_atomically(folder / "manifest.json", replace(manifest, auto=auto).to_json().encode())

@@ -43,12 +43,21 @@ def write_pack(
     if any(float(v.abs().max()) > FLOAT16_MAX for s in anchors.values() for v in s.values()):
         raise BadInput("An anchor holds a value beyond float16's range; it cannot be stored.")
     stored = {name: _rounded(state) for name, state in anchors.items()}
-    halo, approximate = pack_halo(network, AnchorStack(stored), probes)
+    halo, approximate = _halo(network, stored, probes)
     output.mkdir(parents=True, exist_ok=True)
     hashes = {name: _write_anchor(stored[name], output / f"{name}.safetensors") for name in stored}
     manifest = describe(hashes, halo, approximate)
     write_atomically(output / "manifest.json", manifest.to_json().encode())
     return manifest
+
+
+def _halo(
+    network: nn.Module, stored: Mapping[str, State], probes: Sequence[Photo]
+) -> tuple[int, bool]:
+    """What sees a focus map sees whole pictures, never tiles."""
+    if getattr(network, "inputs", 3) != 3:
+        return 0, False
+    return pack_halo(network, AnchorStack(stored), probes)
 
 
 def _rounded(state: State) -> State:

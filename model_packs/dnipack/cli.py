@@ -16,6 +16,7 @@ from dnipack.commands import (
     measure,
     pack,
     report,
+    subject,
     train,
     verify,
 )
@@ -26,6 +27,7 @@ COMMANDS = (
     check,
     calibrate,
     auto,
+    subject,
     measure,
     compare,
     report,

@@ -50,7 +50,8 @@ class AnchorPlan:
     """One line for the manifest."""
     target: str = "clean"
     """`clean`: undo the degradation. `input`: give back what comes in, as an identity
-    anchor must for degraded pictures too, or the slider would jump at its lower end."""
+    anchor must for degraded pictures too, or the slider would jump at its lower end.
+    `degraded`: learn the degradation itself, as of a lens that is wanted."""
     loss: str = "l1"
     """`l1`: mean absolute error, which trains steadily. `l2`: mean square error, which is
     what PSNR measures; for the last fine-tune. `psnr`: its logarithm, picture by picture,
@@ -73,8 +74,8 @@ class AnchorPlan:
             degradation(self.prepare)
         if not is_id(self.name):
             raise BadInput(f"An anchor name {self.name!r} is not small letters, digits and dashes.")
-        if self.target not in ("clean", "input"):
-            raise BadInput(f"Anchor {self.name}: target is `clean` or `input`.")
+        if self.target not in ("clean", "input", "degraded"):
+            raise BadInput(f"Anchor {self.name}: target is `clean`, `input` or `degraded`.")
         if self.loss not in LOSSES:
             raise BadInput(f"Anchor {self.name}: loss is one of {', '.join(LOSSES)}.")
         for name in ("batch", "crop"):

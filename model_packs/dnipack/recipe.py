@@ -17,6 +17,7 @@ from dnid.errors import BadInput, PackDamaged
 from dnid.networks import build
 from dnid.packs.manifest import Anchor, Manifest, parse
 from dnipack.plan import AnchorPlan, is_count
+from dnipack.scenes import SceneFolder
 
 _LATER_OPTIONS: dict[str, Any] = {
     "target": "clean", "loss": "l1", "batch": None, "crop": None, "prepare": None,
@@ -48,6 +49,10 @@ class TrainingRecipe:
     crop: int = 96
     """Side of a training crop in pixels."""
     seed: int = 0
+    working_side: int = 0
+    """Long side in pixels at which the network sees the whole picture; 0: tiles at full size."""
+    scenes: tuple[SceneFolder, ...] = ()
+    """Photos with masks, for networks that see a focus map as well; else every photo counts."""
     curve: tuple[tuple[float, float], ...] = field(default=())
     """Strength → place on the path; empty: straight."""
 
@@ -89,6 +94,8 @@ class TrainingRecipe:
                 f"Anchor {plan.name}: its network enlarges {scale} times,"
                 f" its degradation shrinks {plan.shrinks} times."
             )
+        if int(getattr(network, "inputs", 3)) != (4 if self.scenes else 3):
+            raise BadInput("A network with a focus map needs [[scenes]], and no other does.")
         if scale > 1 and plan.target == "input":
             raise BadInput(f"Anchor {plan.name}: an enlarger cannot give back its input.")
         if plan.network is not None and plan.name in self.path:
@@ -129,6 +136,7 @@ class TrainingRecipe:
             trained_on=self.trained_on,
             scale=self.scale,
             approximate=approximate,
+            working_side=self.working_side,
         )
 
     @property
@@ -168,6 +176,9 @@ class TrainingRecipe:
             if plan[later] == default:
                 del plan[later]
         shared = (dict(self.network_of(anchor)), self.validation, self.batch, self.crop, self.seed)
+        if self.scenes:
+            scenes = [asdict(folder) for folder in self.scenes]
+            shared = (*shared, scenes, self.working_side)  # type: ignore[assignment]
         text = json.dumps([plan, shared, parent], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -178,6 +189,7 @@ def load_recipe(path: Path) -> TrainingRecipe:
         table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
         table["anchors"] = tuple(AnchorPlan(**plan) for plan in table.pop("anchor", []))
         table["curve"] = tuple((float(s), float(t)) for s, t in table.get("curve", []))
+        table["scenes"] = tuple(SceneFolder(**folder) for folder in table.get("scenes", []))
         table |= {key: tuple(table[key]) for key in ("path", "validation")}
         return TrainingRecipe(**table)
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:

@@ -29,6 +29,7 @@ from dnipack.objective import objective_of
 from dnipack.photos import CropSampler, Photo, middle, to_tensor
 from dnipack.plan import AnchorPlan
 from dnipack.recipe import TrainingRecipe
+from dnipack.scenes import Scenes, SceneSampler
 
 CHECKPOINT_SECONDS = 120.0
 VALIDATE_EVERY = 500
@@ -55,7 +56,7 @@ class Moment:
 def train_anchor(
     recipe: TrainingRecipe,
     plan: AnchorPlan,
-    training: Sequence[Photo],
+    training: Sequence[Photo] | Scenes,
     validation: Sequence[Photo],
     work: Path,
     report: Callable[[Moment], None],
@@ -70,10 +71,10 @@ def train_anchor(
     """
     fingerprint = recipe.fingerprint(plan)
     done = finished_file(work, plan, fingerprint)
-    if (finished := _load_finished(done, fingerprint)) is not None:
+    if (finished := load_finished(done, fingerprint)) is not None:
         return finished
     run = _Run(recipe, plan, work, features)
-    sampler = CropSampler(training, recipe.crop_of(plan))
+    sampler = _sampler(training, recipe.crop_of(plan))
     probe = _validation_batches(recipe, plan, validation)
     psnr: float | None = None
     saved = time.monotonic()
@@ -88,6 +89,12 @@ def train_anchor(
     save_atomically(run.average, done, fingerprint)
     run.checkpoint.unlink(missing_ok=True)
     return run.average
+
+
+def _sampler(training: Sequence[Photo] | Scenes, size: int) -> CropSampler | SceneSampler:
+    if isinstance(training, Scenes):
+        return SceneSampler(training, size)
+    return CropSampler(training, size)
 
 
 class _Run:
@@ -110,7 +117,7 @@ class _Run:
         self.step = 0
         self._resume()
 
-    def advance(self, sampler: CropSampler) -> float:
+    def advance(self, sampler: CropSampler | SceneSampler) -> float:
         rng = np.random.default_rng((self.recipe.seed, self.step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         clean = sampler.batch(self.recipe.batch_of(self.plan), rng).to(self.device)
@@ -193,13 +200,14 @@ def save_atomically(state: State, path: Path, fingerprint: str) -> None:
 def _parent_state(recipe: TrainingRecipe, name: str, work: Path) -> State:
     plan = recipe.anchor(name)
     fingerprint = recipe.fingerprint(plan)
-    state = _load_finished(finished_file(work, plan, fingerprint), fingerprint)
+    state = load_finished(finished_file(work, plan, fingerprint), fingerprint)
     if state is None:
         raise BadInput(f"Anchor {name} must be trained first, by this recipe.")
     return state
 
 
-def _load_finished(path: Path, fingerprint: str) -> State | None:
+def load_finished(path: Path, fingerprint: str) -> State | None:
+    """The weights of a finished anchor; None where they are not there or of another plan."""
     if not path.exists():
         return None
     with safe_open(path, "pt") as file:
@@ -240,14 +248,20 @@ class _Pairs:
     def __init__(self, plan: AnchorPlan) -> None:
         self.prepare = degradation(plan.prepare) if plan.prepare is not None else None
         self.degrade = degradation(plan.degradation)
-        self.gives_back = plan.target == "input"
+        self.target = plan.target
 
     def of(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(target, degraded)"""
+        """(target, what the network is shown)"""
         if self.prepare is not None:
             clean = self.prepare(clean, generator)
         degraded = self.degrade(clean, generator)
-        return degraded if self.gives_back else clean, degraded
+        match self.target:
+            case "clean":
+                return clean, degraded
+            case "input":
+                return degraded, degraded
+            case _:
+                return degraded, clean
 
 
 def _validation_batches(

@@ -101,6 +101,6 @@ def test_absurd_options_are_refused(options: dict[str, Any]) -> None:
 def test_an_unknown_architecture_is_refused() -> None:
     """The error names the ones that are known."""
     with pytest.raises(
-        PackDamaged, match=r"'transformer'; this version knows: dncnn, edsr, srvgg, unet\."
+        PackDamaged, match=r"'transformer'; this version knows: dncnn, edsr, refocus, srvgg, unet\."
     ):
         build("transformer", {})

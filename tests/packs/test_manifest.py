@@ -11,7 +11,7 @@ import pytest
 from tests.small import small_manifest
 
 from dnid.errors import PackDamaged
-from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, AutoEstimator, Manifest, parse
+from dnid.packs.manifest import MAX_MANIFEST_BYTES, Anchor, Manifest, SideNetwork, parse
 
 HASH = "0123456789abcdef" * 4
 MANIFEST = Manifest(
@@ -306,7 +306,7 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
 
 def test_the_estimator_is_an_optional_key() -> None:
     """`auto` is written when there is one, and read back as it was."""
-    auto = AutoEstimator(HASH, "grain", {"channels": [8]})
+    auto = SideNetwork(HASH, "grain", {"channels": [8]})
     text = replace(MANIFEST, auto=auto).to_json()
     assert json.loads(text)["auto"] == {
         "sha256": HASH, "architecture": "grain", "options": {"channels": [8]}
@@ -341,8 +341,8 @@ def test_no_anchor_takes_the_estimators_file() -> None:
     anchors = (replace(MANIFEST.anchors[0], name="auto"), replace(MANIFEST.anchors[1], parent=None))
     named = replace(MANIFEST, anchors=anchors, path=("auto", "n40"))
     assert parse(named.to_json().encode()).path == ("auto", "n40")
-    with pytest.raises(PackDamaged, match=r"An anchor has the estimator's file, auto\.safetensors"):
-        parse(replace(named, auto=AutoEstimator(HASH, "grain", {})).to_json().encode())
+    with pytest.raises(PackDamaged, match=r"has the file of a small network, auto\.safetensors"):
+        parse(replace(named, auto=SideNetwork(HASH, "grain", {})).to_json().encode())
 
 
 CHECK = {"verdict": "with care", "reason": "A reason.", "places": [0, 1], "pairs": []}

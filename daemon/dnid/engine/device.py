@@ -16,6 +16,7 @@ from pathlib import Path
 import platformdirs
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dnid.errors import DeviceUnavailable
 
@@ -53,24 +54,30 @@ def find_device(wanted: str) -> torch.device:
 
 
 def choose_format(
-    network_for: Callable[[torch.dtype], nn.Module], device: torch.device, name: str
+    network_for: Callable[[torch.dtype], nn.Module],
+    device: torch.device,
+    name: str,
+    inputs: int = 3,
 ) -> Choice:
     """The fastest format whose result agrees with float32.
 
     `network_for` gives the same network in a format; `name` says which network
-    this is, so that the measurement is made once per machine and network.
+    this is, so that the measurement is made once per machine and network; `inputs`
+    are the planes that it sees.
     """
     key = _machine_key(device, name)
     remembered = _remembered()
     if key in remembered:
         return remembered[key]
-    choice = _measure(network_for, device)
+    choice = _measure(network_for, device, inputs)
     _remember(remembered | {key: choice})
     return choice
 
 
-def _measure(network_for: Callable[[torch.dtype], nn.Module], device: torch.device) -> Choice:
-    probe = probe_picture().to(device)
+def _measure(
+    network_for: Callable[[torch.dtype], nn.Module], device: torch.device, inputs: int
+) -> Choice:
+    probe = probe_picture(inputs=inputs).to(device)
     reference, seconds = _timed(network_for(torch.float32), probe)
     best = Choice(str(device), "float32", _rate(seconds), 999.0)
     reduced = "float16" if device.type == "cuda" else "bfloat16"
@@ -82,14 +89,16 @@ def _measure(network_for: Callable[[torch.dtype], nn.Module], device: torch.devi
     return best
 
 
-def probe_picture(side: int = PROBE_SIDE) -> Tensor:
-    """1×3×side×side in 0..1: soft shapes, an edge and fixed noise; the same everywhere."""
+def probe_picture(side: int = PROBE_SIDE, inputs: int = 3) -> Tensor:
+    """1×inputs×side×side in 0..1: soft shapes, an edge and fixed noise; the same everywhere.
+    Planes beyond R, G and B are 0: a focus map by which everything is to change."""
     line = torch.linspace(0, 1, side)
     y, x = torch.meshgrid(line, line, indexing="ij")
     soft = 0.5 + 0.4 * torch.sin(9 * x) * torch.cos(7 * y)
     picture = torch.stack([soft, torch.where(x > y, 0.8, 0.2), 1 - soft])
     noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
     probe = (picture + noise * (20 / 255)).clamp(0, 1)[None]
+    probe = F.pad(probe, (0, 0, 0, 0, 0, inputs - 3))
     return probe.contiguous(memory_format=torch.channels_last)
 
 

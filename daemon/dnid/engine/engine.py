@@ -13,12 +13,15 @@ import torch
 from dnid.dni.cache import BlendCache
 from dnid.engine.auto import propose
 from dnid.engine.device import find_device
+from dnid.engine.part import Part
 from dnid.engine.pixels import FULL_SCALE, Image, check_image, check_mask
-from dnid.engine.result import PackUsed, Progress, Proposed, Restored
+from dnid.engine.result import PackUsed, Progress, Proposed, Restored, Subject
 from dnid.engine.runner import PackRunner
 from dnid.engine.stage import Counter, StageRun
+from dnid.engine.whole import WholeRun, check_part, subject_map
 from dnid.errors import BadRecipe, PackDamaged
 from dnid.networks.estimator import Estimator
+from dnid.networks.subject import SubjectFinder
 from dnid.packs.store import Pack, PackStore
 from dnid.recipe import Execution, Recipe, Stage
 
@@ -40,6 +43,7 @@ class Engine:
         self.store = store
         self._runners: dict[tuple[str, str], PackRunner] = {}
         self._estimators: dict[str, Estimator] = {}
+        self._finders: dict[str, SubjectFinder | None] = {}
         self._blends = BlendCache()
 
     def restore(
@@ -48,6 +52,7 @@ class Engine:
         recipe: Recipe,
         mask: Image | None = None,
         *,
+        part: Part | None = None,
         how: Execution = DEFAULT,
         progress: Callable[[Progress], None] = _ignore,
         cancelled: Callable[[], bool] = _never,
@@ -55,7 +60,8 @@ class Engine:
         """Apply the recipe to `image`, H×W×C uint8, uint16 or float32 (see pixels.py).
 
         `mask` is H×W; with it each pixel has outside + (strength − outside) · m.
-        Strength 0 returns the input bit for bit, but sr enlarges at any strength.
+        Strength 0 returns the input bit for bit, but sr enlarges at any strength. `part` says
+        where image and mask lie in a larger picture, which dof looks at.
         `progress` is called before each tile and at the end; `cancelled` is asked
         before each tile.
 
@@ -66,12 +72,14 @@ class Engine:
         check_image(image, recipe.scale)
         if mask is not None:
             check_mask(mask, image)
+        if part is not None:
+            check_part(part, image, mask)
         stages = [stage for stage in recipe.in_order() if stage.runs(mask is not None)]
         progress(Progress("loading"))
         where = find_device(how.device)
         runners = [self._runner(stage, where) for stage in stages]
         work = [
-            StageRun(runner, stage, image, mask, how.exact_tiles)
+            self._run_of(runner, stage, image, mask, part, how)
             for runner, stage in zip(runners, stages, strict=True)
         ]
         counter = Counter(sum(len(run.cores) for run in work), progress, cancelled)
@@ -106,6 +114,18 @@ class Engine:
         used = tuple(PackUsed(pack.manifest.id, pack.sha256) for pack in packs)
         return Proposed(strengths, time.perf_counter() - start, used)
 
+    def subject(self, image: Image, pack_id: str | None = None) -> Subject:
+        """What the picture is of, as the dof pack (the default, or the one named) finds it.
+
+        Raises NoSubject, BadImage, PackNotFound or PackDamaged.
+        """
+        start = time.perf_counter()
+        check_image(image, 1)
+        pack = self.store.find("dof", pack_id)
+        found = subject_map(self._finder(pack), image, pack.manifest.working_side)
+        used = (PackUsed(pack.manifest.id, pack.sha256),)
+        return Subject(found[..., None], time.perf_counter() - start, used)
+
     def describe(self) -> dict[str, Any]:
         """What `dnid status` shows: threads, devices, and the measured networks."""
         devices = ["cpu"]
@@ -116,6 +136,19 @@ class Engine:
             for runner in list(self._runners.values())  # another thread may ask
         ]
         return {"threads": torch.get_num_threads(), "devices": devices, "networks": networks}
+
+    def _run_of(
+        self,
+        runner: PackRunner,
+        stage: Stage,
+        image: Image,
+        mask: Image | None,
+        part: Part | None,
+        how: Execution,
+    ) -> StageRun | WholeRun:
+        if runner.pack.manifest.working_side:
+            return WholeRun(runner, self._finder(runner.pack), stage, image, mask, part)
+        return StageRun(runner, stage, image, mask, how.exact_tiles)
 
     def _runner(self, stage: Stage, device: torch.device) -> PackRunner:
         pack = self.store.find(stage.effect, stage.pack, stage.scale)
@@ -145,6 +178,11 @@ class Engine:
             if old.manifest.id not in installed or (same_id and old.sha256 != newer.sha256):
                 del self._runners[key]
 
+    def _finder(self, pack: Pack) -> SubjectFinder | None:
+        if pack.sha256 not in self._finders:
+            self._finders[pack.sha256] = pack.finder()
+        return self._finders[pack.sha256]
+
     def _estimator(self, pack: Pack) -> Estimator:
         if pack.sha256 not in self._estimators:
             estimator = pack.estimator()
@@ -156,7 +194,7 @@ class Engine:
         return self._estimators[pack.sha256]
 
 
-def _how_spatial(work: Sequence[StageRun]) -> str | None:
+def _how_spatial(work: Sequence[StageRun | WholeRun]) -> str | None:
     """For Restored: by levels when one stage had to."""
     masked = [run for run in work if run.mask is not None]
     if not masked:

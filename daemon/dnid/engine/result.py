@@ -48,6 +48,15 @@ class Restored:
 
 
 @dataclass(frozen=True)
+class Subject:
+    pixels: NDArray[Any]
+    """H×W×1 uint8: 255 where the subject is."""
+    seconds: float
+    """In the engine."""
+    packs: tuple[PackUsed, ...]
+
+
+@dataclass(frozen=True)
 class Proposed:
     strengths: dict[str, float]
     """Effect → 0..1."""

@@ -33,11 +33,12 @@ class PackRunner:
         self.control = pack.control()
         self.stack = pack.anchors(device)
         self.multiple = int(pack.network().multiple)  # type: ignore[arg-type]
+        self.inputs = int(getattr(pack.network(), "inputs", 3))
         self._blended: dict[torch.dtype, BlendedNetwork] = {}
         self._spatial: dict[torch.dtype, SpatialNetwork] = {}
         middle = self.control.alpha(0.5)
         self.choice: Choice = choose_format(
-            lambda dtype: self._plain(dtype).set(middle), device, self._name()
+            lambda dtype: self._plain(dtype).set(middle), device, self._name(), self.inputs
         )
 
     def halo(self, exact: bool) -> int:
@@ -66,7 +67,8 @@ class PackRunner:
             return True
         if not is_mixable(self.pack.network()):
             return False
-        probe = probe_picture(-(-_PROBE_SIDE // self.multiple) * self.multiple).to(self.device)
+        side = -(-_PROBE_SIDE // self.multiple) * self.multiple
+        probe = probe_picture(side, self.inputs).to(self.device)
         halves = [0.5, 0.5] + [0.0] * (len(self.stack.names) - 2)
         with torch.inference_mode():
             plain = self._plain(torch.float32).set(halves)
@@ -74,7 +76,9 @@ class PackRunner:
             return one_pass.equals_blend(plain, probe)
 
     def run(self, tile: Tensor, strength: float) -> Tensor:
-        """1×3×h×w float32 on the CPU → 1×3×(s·h)×(s·w), s the pack's scale, at a strength 0..1."""
+        """1×inputs×h×w float32 on the CPU → 1×3×(s·h)×(s·w), s the pack's scale.
+
+        `strength` is 0..1."""
         return self.run_blend(tile, self.control.alpha(strength))
 
     def run_blend(self, tile: Tensor, alpha: Sequence[float]) -> Tensor:

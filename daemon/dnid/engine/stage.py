@@ -61,7 +61,7 @@ class StageRun:
     ) -> None:
         """Raises BadRecipe for shares that do not fit the pack or cannot follow a mask."""
         if stage.shares is not None:
-            _check_shares(stage.shares, runner, mask)
+            check_shares(stage.shares, runner, mask)
         self.runner, self.stage, self.mask = runner, stage, mask
         halo = runner.halo(exact)
         halo = halo if stage.scale == 1 else max(halo, ENLARGING_RADIUS)
@@ -195,7 +195,8 @@ class StageRun:
 _NO_MEMORY = "Not enough memory even for the smallest tile; close something."
 
 
-def _check_shares(shares: tuple[float, ...], runner: PackRunner, mask: Image | None) -> None:
+def check_shares(shares: tuple[float, ...], runner: PackRunner, mask: Image | None) -> None:
+    """Raises BadRecipe for shares that do not fit the pack, or that a mask would vary."""
     names = runner.stack.names
     if len(shares) != len(names):
         raise BadRecipe(

@@ -11,12 +11,14 @@ from dnid.errors import PackDamaged
 from dnid.networks import zoo
 from dnid.networks.dncnn import DnCNN
 from dnid.networks.edsr import EDSR
+from dnid.networks.refocus import Refocus
 from dnid.networks.srvgg import SRVGGNetCompact
 from dnid.networks.unet import UNet
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "dncnn": DnCNN,
     "edsr": EDSR,
+    "refocus": Refocus,
     "srvgg": SRVGGNetCompact,
     "unet": UNet,
 }

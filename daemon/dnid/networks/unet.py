@@ -41,6 +41,8 @@ class UNet(nn.Module):
     """
 
     scale = 1
+    inputs = outputs = 3
+    """Planes of x and of f(x)."""
 
     def __init__(
         self,
@@ -53,17 +55,20 @@ class UNet(nn.Module):
         super().__init__()
         self.fold = fold
         self.multiple = fold * 2 ** (len(channels) - 1)
-        pixels = 3 * fold * fold
         levels = list(zip(channels, blocks, strict=True))
-        self.head = nn.Conv2d(pixels, channels[0], 3, padding=1)
+        self.head = nn.Conv2d(self.inputs * fold * fold, channels[0], 3, padding=1)
         self.encoder = nn.ModuleList(_residual_blocks(c, n) for c, n in levels)
         steps = list(pairwise(channels))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in steps)
         self.decoder = nn.ModuleList(_residual_blocks(c, n) for c, n in levels[:-1])
-        self.tail = nn.Conv2d(channels[0], pixels, 3, padding=1)
+        self.tail = nn.Conv2d(channels[0], self.outputs * fold * fold, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        return x + self.residual(x)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """f(x), N×outputs×H×W."""
         y = F.pixel_unshuffle(x.to(self.head.weight.dtype), self.fold)
         y = self.encoder[0](self.head(y))
         skips = []
@@ -72,7 +77,7 @@ class UNet(nn.Module):
             y = blocks(down(y))
         for up, blocks in zip(reversed(self.up), reversed(self.decoder), strict=True):
             y = blocks(up(y).add_(skips.pop()))
-        return x + F.pixel_shuffle(self.tail(y), self.fold).to(x.dtype)
+        return F.pixel_shuffle(self.tail(y), self.fold).to(x.dtype)
 
 
 def _check_options(channels: Sequence[int], blocks: Sequence[int], fold: int) -> None:

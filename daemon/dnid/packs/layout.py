@@ -25,7 +25,8 @@ _DOCUMENTS = (".md", ".txt", ".json", ".png", ".jpg", ".webp")
 def weight_files(manifest: Manifest) -> dict[str, str]:
     """name → sha256 of each file that the manifest names, in its order."""
     files = {anchor.file: anchor.sha256 for anchor in manifest.anchors}
-    return files | ({manifest.auto.file: manifest.auto.sha256} if manifest.auto else {})
+    sides = manifest.side_networks().items()
+    return files | {f"{key}.safetensors": side.sha256 for key, side in sides}
 
 
 def is_document(name: str) -> bool:

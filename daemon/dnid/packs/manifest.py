@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from dnid.errors import PackDamaged
 from dnid.recipe import EFFECTS, SCALES
@@ -16,6 +16,7 @@ FORMAT = 1
 MAX_MANIFEST_BYTES = 256 * 1024
 MAX_ANCHORS = 64
 MAX_HALO = 1024
+MAX_WORKING_SIDE = 2048
 VERDICTS = ("yes", "with care", "no")
 NORMALISATIONS = ("", "paper", "fold")
 
@@ -44,17 +45,15 @@ class Anchor:
 
 
 @dataclass(frozen=True)
-class AutoEstimator:
-    """The small network that proposes a strength (networks/estimator.py)."""
+class SideNetwork:
+    """A small network that helps the pack's own, in a file of its own."""
 
     sha256: str
     """Of its file, lower-case hexadecimal."""
     architecture: str
-    """A name in networks/estimator.py."""
+    """A name in networks/estimator.py or networks/subject.py."""
     options: Mapping[str, Any]
     """Arguments of the architecture."""
-
-    file: ClassVar = "auto.safetensors"
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,13 @@ class Manifest:
     approximate: bool = False
     """Whether the network sees the whole picture at once (instance statistics, global
     pooling), so that no halo makes tiles exact."""
-    auto: AutoEstimator | None = None
-    """What proposes a strength; None where the user chooses alone."""
+    working_side: int = 0
+    """Long side in pixels at which the network sees the whole picture, and beyond which its
+    change is brought to the picture's own size; 0: tiles at full size."""
+    auto: SideNetwork | None = None
+    """What proposes a strength (networks/estimator.py); None where the user chooses alone."""
+    subject: SideNetwork | None = None
+    """What finds the subject that stays sharp (networks/subject.py); None: a mask is needed."""
     normalisation: str = ""
     """How BatchNorm was treated when the pack was made: "paper", "fold", or empty where the
     networks had none."""
@@ -113,11 +117,15 @@ class Manifest:
             for key, default in _OPTIONAL.items()
             if getattr(self, key) != default
         }
-        if self.auto is not None:
-            table["auto"] = asdict(self.auto)
+        table |= {key: asdict(side) for key, side in self.side_networks().items()}
         if self.check is not None:
             table["check"] = dict(self.check)
         return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+
+    def side_networks(self) -> dict[str, SideNetwork]:
+        """key → the network of that key; its file is `<key>.safetensors`."""
+        found = {"auto": self.auto, "subject": self.subject}
+        return {key: side for key, side in found.items() if side is not None}
 
 
 def _anchor_table(anchor: Anchor) -> dict[str, Any]:
@@ -162,7 +170,8 @@ def parse(data: bytes) -> Manifest:
         licence=reader.take("licence", str),
         trained_on=reader.take("trained_on", str),
         **{key: reader.take_or(key, default) for key, default in _OPTIONAL.items()},
-        auto=_auto(reader.take("auto", dict) if "auto" in reader.rest else None),
+        auto=_side_network(reader, "auto"),
+        subject=_side_network(reader, "subject"),
         check=_check_figures(reader.take("check", dict) if "check" in reader.rest else None),
     )
     network.finish()
@@ -217,7 +226,12 @@ class _Table:
 _JSON_NAMES: dict[type, str] = {
     int: "integer", str: "string", dict: "object", list: "array", bool: "boolean",
 }  # fmt: skip
-_OPTIONAL: dict[str, Any] = {"scale": 1, "approximate": False, "normalisation": ""}
+_OPTIONAL: dict[str, Any] = {
+    "scale": 1,
+    "approximate": False,
+    "working_side": 0,
+    "normalisation": "",
+}
 """Keys that may be left out, and what they are then."""
 
 
@@ -240,14 +254,14 @@ def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
     return tuple(anchors)
 
 
-def _auto(table: dict[str, Any] | None) -> AutoEstimator | None:
-    if table is None:
+def _side_network(table: _Table, key: str) -> SideNetwork | None:
+    if key not in table.rest:
         return None
-    reader = _Table(table, "auto")
+    reader = _Table(table.take(key, dict), key)
     sha256 = _match(_SHA256, reader.take("sha256", str), "sha256")
-    auto = AutoEstimator(sha256, reader.take("architecture", str), reader.take("options", dict))
+    side = SideNetwork(sha256, reader.take("architecture", str), reader.take("options", dict))
     reader.finish()
-    return auto
+    return side
 
 
 def _check_figures(table: dict[str, Any] | None) -> Mapping[str, Any] | None:
@@ -267,8 +281,8 @@ def _check_figures(table: dict[str, Any] | None) -> Mapping[str, Any] | None:
 def _check(manifest: Manifest) -> None:
     """What holds between the fields."""
     names = [anchor.name for anchor in manifest.anchors]
-    if manifest.auto and manifest.auto.file in (anchor.file for anchor in manifest.anchors):
-        raise PackDamaged(f"An anchor has the estimator's file, {manifest.auto.file}.")
+    if taken := sorted({*manifest.side_networks()} & {*names}):
+        raise PackDamaged(f"An anchor has the file of a small network, {taken[0]}.safetensors.")
     if len(set(names)) != len(names):
         raise PackDamaged("Two anchors have the same name.")
     if manifest.effect not in EFFECTS:
@@ -283,8 +297,20 @@ def _check(manifest: Manifest) -> None:
         raise PackDamaged("The scale must be 2 or 4 for sr, and 1 for every other effect.")
     if not 0 <= manifest.halo <= MAX_HALO:
         raise PackDamaged(f"halo must be 0 to {MAX_HALO} pixels.")
+    _check_working_side(manifest)
     _check_curve(manifest.curve, len(manifest.path) - 1)
     _check_lineage(manifest.anchors)
+
+
+def _check_working_side(manifest: Manifest) -> None:
+    side = manifest.working_side
+    if side and (manifest.effect != "dof" or not 64 <= side <= MAX_WORKING_SIDE):
+        raise PackDamaged(
+            f"working_side must be 64 to {MAX_WORKING_SIDE} for dof, and left out for every"
+            " other effect."
+        )
+    if manifest.subject and not side:
+        raise PackDamaged("Only a pack with a working_side has a network that finds the subject.")
 
 
 def _check_curve(curve: tuple[tuple[float, float], ...], end: int) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import platformdirs
 import torch
@@ -23,9 +23,12 @@ from dnid.dni.control import Control
 from dnid.errors import DniError, PackDamaged, PackNotFound
 from dnid.networks import build
 from dnid.networks.estimator import Estimator, build_estimator
+from dnid.networks.subject import SubjectFinder, build_finder
 from dnid.packs.anchors import read_anchor
 from dnid.packs.files import read_file
 from dnid.packs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
+
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Pack:
                 f"it says that it enlarges {self.manifest.scale} times, but its network does"
                 f" {network.scale} times."
             )
+        if (self.manifest.working_side > 0) != (getattr(network, "inputs", 3) == 4):
+            raise PackDamaged("a network that sees a focus map needs a working_side, and no other.")
         return network
 
     def _weights_at_most(self) -> int | None:
@@ -80,22 +85,29 @@ class Pack:
 
         Raises PackDamaged, naming the file and the fault."""
         with telling(f"Pack {self.manifest.id!r}", REMEDY):
-            return self._estimator()
+            return self._side_network("auto", build_estimator)
+
+    def finder(self) -> SubjectFinder | None:
+        """The same of what finds the subject."""
+        with telling(f"Pack {self.manifest.id!r}", REMEDY):
+            return self._side_network("subject", build_finder)
 
     def verify(self) -> None:
         """Read every file and keep none. Raises PackDamaged with the bare fault."""
         expected = self.network().state_dict()
         for anchor in self.manifest.anchors:
             read_anchor(self.folder / anchor.file, anchor.sha256, expected)
-        self._estimator()
+        self._side_network("auto", build_estimator)
+        self._side_network("subject", build_finder)
 
-    def _estimator(self) -> Estimator | None:
-        auto = self.manifest.auto
-        if auto is None:
+    def _side_network(self, key: str, build_one: Callable[[str, Mapping[str, Any]], N]) -> N | None:
+        side = self.manifest.side_networks().get(key)
+        if side is None:
             return None
         with torch.device("meta"):
-            network = build_estimator(auto.architecture, auto.options)
-        state = read_anchor(self.folder / auto.file, auto.sha256, network.state_dict())
+            network = build_one(side.architecture, side.options)
+        file = self.folder / f"{key}.safetensors"
+        state = read_anchor(file, side.sha256, network.state_dict())
         network.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
         return network.eval()
 
@@ -250,5 +262,7 @@ def _describe(name: str, folder: Path) -> dict[str, Any]:
         "trained_on": manifest.trained_on,
         "sha256": pack.sha256,
         "auto": manifest.auto is not None,
+        "subject": manifest.subject is not None,
+        "working_side": manifest.working_side,
         "folder": str(folder),
     }

@@ -18,6 +18,8 @@ from dnipack.features import load_features
 from dnipack.logs import EventLog
 from dnipack.photos import Photo, load_pool
 from dnipack.recipe import TrainingRecipe, load_recipe
+from dnipack.scenes import Scenes, load_scenes
+from dnipack.stock import needed, take_anchor
 from dnipack.train import Moment, State, train_anchor
 
 if TYPE_CHECKING:
@@ -47,12 +49,17 @@ def add_parser(commands: Commands) -> None:
         "--logs", type=Path, metavar="DIR", help="write event files that TensorBoard shows"
     )
     parser.add_argument("--only", metavar="ANCHOR", help="train this anchor and write no pack")
+    parser.add_argument(
+        "--have", type=Path, action="append", default=[], metavar="FILE",
+        help="an anchor of a pack (.safetensors) that was trained by the recipe's plan of its "
+        "name, and is not trained again; may be given more than once",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     recipe = load_recipe(options.recipe)
-    training, validation = load_pool(options.data, recipe.validation)
+    training, validation = _photos(recipe, options.data)
     if options.only is not None and options.only not in (plan.name for plan in recipe.anchors):
         raise BadInput(f"The recipe has no anchor {options.only}.")
     anchors = _train(recipe, options, training, validation)
@@ -63,20 +70,31 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _photos(recipe: TrainingRecipe, data: Path) -> tuple[Sequence[Photo] | Scenes, list[Photo]]:
+    """To train on, and kept aside."""
+    if not recipe.scenes:
+        return load_pool(data, recipe.validation)
+    scenes = load_scenes(data, recipe.scenes, recipe.working_side)
+    return scenes, scenes.kept_back
+
+
 def _train(
     recipe: TrainingRecipe,
     options: argparse.Namespace,
-    training: Sequence[Photo],
+    training: Sequence[Photo] | Scenes,
     validation: Sequence[Photo],
 ) -> dict[str, State]:
     """The anchors that are part of the pack, or the only one that is asked for."""
     work = options.work or platformdirs.user_cache_path("dnid") / "train"
     work.mkdir(parents=True, exist_ok=True)
+    for file in options.have:
+        take_anchor(recipe, file, work)
+    wanted = {options.only} if options.only else needed(recipe, work)
     features = load_features(options.features) if options.features else None
     anchors: dict[str, State] = {}
     with _event_log(options.logs) as log:
         for plan in recipe.anchors:
-            if options.only not in (None, plan.name):
+            if plan.name not in wanted:
                 continue
             with _ProgressBar(recipe, plan.name, log) as bar:
                 state = train_anchor(recipe, plan, training, validation, work, bar.show, features)

@@ -16,6 +16,7 @@ from dnid.errors import BadInput
 from dnipack.degrade.bicubic import Bicubic
 from dnipack.degrade.camera import Camera
 from dnipack.degrade.jpeg import Jpeg
+from dnipack.degrade.lens import Lens
 from dnipack.degrade.noise import Noise
 from dnipack.degrade.zoom import Zoom
 
@@ -25,6 +26,7 @@ __all__ = [
     "Camera",
     "Degradation",
     "Jpeg",
+    "Lens",
     "Noise",
     "Zoom",
     "degradation",
@@ -36,6 +38,7 @@ DEGRADATIONS: dict[str, Callable[..., Degradation]] = {
     "bicubic": Bicubic,
     "camera": Camera,
     "jpeg": Jpeg,
+    "lens": Lens,
     "noise": Noise,
     "zoom": Zoom,
 }

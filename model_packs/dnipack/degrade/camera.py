@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from dnipack.degrade.interval import Interval, bounds, check_probability
 from dnipack.degrade.jpeg import Jpeg
+from dnipack.degrade.light import linear_to_srgb, srgb_to_linear
 
 MID_GREY = 0.2
 """Linear light at which the noise has its nominal σ; about 124 of 255 in sRGB."""
@@ -167,18 +168,6 @@ def _colour_matrix(saturation: Tensor) -> Tensor:
     """N → N×3×3 with rows that sum to 1: grey stays grey."""
     spread = saturation[:, None, None]
     return (1 + spread) * torch.eye(3) - spread / 3 * torch.ones(3, 3)
-
-
-def srgb_to_linear(values: Tensor) -> Tensor:
-    """IEC 61966-2-1, 0..1."""
-    return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def linear_to_srgb(values: Tensor) -> Tensor:
-    """IEC 61966-2-1, 0..1."""
-    return torch.where(
-        values <= 0.0031308, values * 12.92, 1.055 * values.clamp(min=1e-4) ** (1 / 2.4) - 0.055
-    )
 
 
 def _slope_at_grey(tone: Tensor) -> Tensor:
