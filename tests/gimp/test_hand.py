@@ -181,8 +181,10 @@ def test_the_daemon_is_killed_while_previewing(desktop: Desktop, picture: int) -
     wait_for("the preview", lambda: said(desktop, "Exact preview"))
     killed = desktop.gimp.daemon()
     assert killed is not None
-    os.kill(killed, signal.SIGKILL)
+    os.kill(killed, signal.SIGSTOP)  # so that the preview is not done before the daemon ends
     desktop.xdotool("key", *TO_SLIDER, "Left")
+    wait_for("the request", lambda: said(desktop, "Computing"))
+    os.kill(killed, signal.SIGKILL)
     wait_for("the sentence", lambda: said(desktop, "No preview"))
     assert desktop.area("Show the log", "Button")
     desktop.xdotool("key", "alt+a")

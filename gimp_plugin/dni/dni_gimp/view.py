@@ -142,7 +142,7 @@ class PictureView:
         return shot.box == self.view.box()
 
     def _divide(self, canvas: Any, before: Any) -> None:
-        width, height = self.view.window
+        height = self.view.window[1]
         x = self._line()
         if x > 0:
             before.copy_area(0, 0, x, height, canvas, 0, 0)
