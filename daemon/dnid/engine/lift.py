@@ -19,6 +19,8 @@ SURE = 1.6
 LOCAL = 24
 """Radius in which it is measured how much fine detail the network leaves."""
 _LEAST = 1e-3
+_FAINT = 0.2
+"""A share of detail that is measured where the network leaves none: the picture's own shading."""
 _QUIET = 1e-5
 """Energy of detail below which a place says little, and the picture's mean counts."""
 
@@ -130,7 +132,7 @@ def detail_left(photo: Tensor, soft: Tensor, focus: Tensor) -> Tensor:
     near = _mean(both, LOCAL)
     known = overall[:, :1] / overall[:, 1:].clamp(min=_QUIET)
     share: Tensor = (near[:, :1] + _QUIET * known) / (near[:, 1:] + _QUIET)
-    return share.clamp_(0, 1)
+    return share.sub_(_FAINT).div_(1 - _FAINT).clamp_(0, 1)
 
 
 def _mean(x: Tensor, radius: int) -> Tensor:
