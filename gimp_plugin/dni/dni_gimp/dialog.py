@@ -18,10 +18,12 @@ from .canvas import read, sample_box  # noqa: E402
 from .line import Answered, Line  # noqa: E402
 from .link import Link, LinkError, Message, error_of  # noqa: E402
 from .live import LivePreview, Target  # noqa: E402
+from .map_chooser import MapChooser  # noqa: E402
 from .notices import LogWindow, open_help  # noqa: E402
 from .recipes import Refused, Table  # noqa: E402
-from .rows import MapChooser, choice_combo, labelled  # noqa: E402
-from .session import describe, packs_of  # noqa: E402
+from .rows import choice_combo, labelled  # noqa: E402
+from .session import Source, describe, packs_of  # noqa: E402
+from .subject import put_mask  # noqa: E402
 from .words import _  # noqa: E402
 
 SIZE = 1180, 680  # pixels; fits a laptop of 1366 × 768
@@ -222,9 +224,29 @@ class Studio:
         """Let the daemon look at the middle of the layer and propose strengths."""
         encoding = self.target.encoding
         source = read(self.target.layer, encoding, sample_box(encoding))
-        body = {"recipe": recipe, "image": source.layout.header()}
+        self._ask("auto", {"recipe": recipe}, source, answered)
+
+    def find_subject(self) -> None:
+        """Let the daemon find the subject, and make a strength map of it."""
+        self._tell(_("Looking for the subject…"))
+        source = read(self.target.layer, self.target.encoding)
+        self._ask("subject", {"pack": None}, source, self._found)
+
+    def _found(self, message: Message) -> None:
+        if message.kind == "error":
+            self.fail(error_of(message))
+        elif message.kind == "subject" and self.map:
+            try:
+                made = put_mask(self.target.image, self.target.layer, message)
+            except LinkError as error:
+                self.fail(error)
+                return
+            self.map.choose(made)
+
+    def _ask(self, kind: str, body: Table, source: Source, answered: Answered) -> None:
+        frames = [b"".join(source.strips)]
         try:
-            self.line.post("auto", body, [b"".join(source.strips)], answered)
+            self.line.post(kind, {**body, "image": source.layout.header()}, frames, answered)
         except LinkError as error:
             self.fail(error)
 

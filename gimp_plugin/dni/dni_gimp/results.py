@@ -22,8 +22,8 @@ RECIPE_PARASITE = "dni-recipe"
 CHECKS = 8, 0x999999, 0x666666  # pixels and the two grays that stand for transparency
 
 
-def write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes) -> None:
-    """Write a whole picture into a buffer."""
+def write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes, x: int = 0, y: int = 0) -> None:
+    """Write a whole picture into a buffer, its corner at `x`, `y`."""
     layout = encoding.layout
     if len(pixels) != layout.nbytes:  # Gegl.Buffer.set would do nothing, silently
         raise ValueError(f"{len(pixels)} bytes for a picture of {layout.nbytes}")
@@ -32,7 +32,7 @@ def write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes) -> None:
         rows = min(STRIP, layout.height - top)
         start = top * layout.row_bytes
         strip = bytes(view[start : start + rows * layout.row_bytes])
-        where = Gegl.Rectangle.new(0, top, layout.width, rows)
+        where = Gegl.Rectangle.new(x, y + top, layout.width, rows)
         buffer.set(where, encoding.format, strip)
     buffer.flush()
 
