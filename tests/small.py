@@ -106,6 +106,55 @@ def brightness_estimator() -> State:
     }
 
 
+DOF_OPTIONS = {"channels": [3], "blocks": [0], "fold": 1}
+DOF_SIDE = 64
+
+
+def _pixelwise(weights: torch.Tensor, bias: float = 0.0) -> State:
+    """A 3×3 convolution that looks at one pixel; `weights` are outputs×inputs."""
+    kernel = torch.zeros(*weights.shape, 3, 3)
+    kernel[..., 1, 1] = weights
+    return {"weight": kernel, "bias": torch.full((len(weights),), bias)}
+
+
+def refocus_state(slope: float, bias: float) -> State:
+    """Weights of a `refocus` whose result is x + (1 − focus) · (slope · x + bias)."""
+    layers = {
+        "head": _pixelwise(torch.eye(4)[:3]), "tail": _pixelwise(slope * torch.eye(3), bias),
+    }  # fmt: skip
+    return {f"{n}.{key}": value for n, layer in layers.items() for key, value in layer.items()}
+
+
+def red_finder() -> State:
+    """Weights of a finder to which the subject is what is red."""
+    first = torch.zeros(1, 3)
+    first[0, 0] = 40.0
+    layers = {"head": _pixelwise(first), "tail": _pixelwise(torch.ones(1, 1))}
+    return {f"{n}.{key}": value for n, layer in layers.items() for key, value in layer.items()}
+
+
+def write_dof(
+    folder: Path,
+    slope: float = -1.0,
+    bias: float = 0.5,
+    *,
+    finds: bool = True,
+    **changes: Any,  # noqa: ANN401
+) -> Path:
+    """A pack for dof; its network makes the background 0.5 unless other numbers are given."""
+    anchors = {"identity": refocus_state(0.0, 0.0), "soft": refocus_state(slope, bias)}
+    fields = {
+        "id": "dof", "effect": "dof", "architecture": "refocus", "options": DOF_OPTIONS,
+        "working_side": DOF_SIDE, "halo": 0,
+    }  # fmt: skip
+    if finds:
+        (folder / "dof").mkdir(parents=True)
+        sha256 = _save(red_finder(), folder / "dof" / "subject.safetensors")
+        options = {"channels": [1], "blocks": [0], "fold": 1}
+        fields["subject"] = SideNetwork(sha256, "unet", options)
+    return write_pack(folder, anchors, **fields | changes)
+
+
 def write_pack(
     folder: Path,
     anchors: dict[str, State] | None = None,
@@ -114,7 +163,7 @@ def write_pack(
 ) -> Path:
     """A pack of float32 anchors below `folder`; `changes` are fields of its manifest."""
     pack = folder / changes.get("id", "denoise")
-    pack.mkdir(parents=True)
+    pack.mkdir(parents=True, exist_ok=True)
     hashes = {
         n: _save(s, pack / f"{n}.safetensors") for n, s in (anchors or random_anchors()).items()
     }

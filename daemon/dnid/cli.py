@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from dnid import __version__
-from dnid.commands import apply, bench, daemon, packs
+from dnid.commands import apply, bench, daemon, packs, subject
 from dnid.errors import DniError
 
-COMMANDS = (apply, packs, daemon, bench)
+COMMANDS = (apply, subject, packs, daemon, bench)
 """In the order of the help text."""
 
 EXIT_ERROR = 1
@@ -38,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"dnid {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for subject in COMMANDS:
-        subject.add_parser(commands)
+    for command in COMMANDS:
+        command.add_parser(commands)
     return parser
 
 

@@ -17,10 +17,10 @@ from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
 from dnid.packs.manifest import Manifest
 from dnipack.build import write_atomically
-from dnipack.degrade import Degradation
 from dnipack.levels import Kind
 from dnipack.measure import psnr, restore
 from dnipack.photos import Photo, to_tensor
+from dnipack.scenes import Scene
 
 Curve = tuple[tuple[float, float], ...]
 
@@ -30,7 +30,7 @@ _COARSE, _FINE = 0.5, 1 / 16
 
 def calibrate(
     runner: PackRunner,
-    photos: Sequence[Photo],
+    photos: Sequence[Photo | Scene],
     kind: Kind,
     progress: Callable[[], object] = lambda: None,
 ) -> Curve:
@@ -44,24 +44,25 @@ def calibrate(
     runner.control = replace(runner.control, curve=((0.0, 0.0), (1.0, float(end))))
     points = []
     for level in kind.calibrated:
-        place = best_place(_quality(runner, photos, kind.degradation(level), end), end)
+        place = best_place(_quality(runner, photos, kind, level, end), end)
         points.append((kind.strength(level), place))
         progress()
     return to_curve(points, end)
 
 
 def _quality(
-    runner: PackRunner, photos: Sequence[Photo], degrade: Degradation, end: int
+    runner: PackRunner, photos: Sequence[Photo | Scene], kind: Kind, level: float, end: int
 ) -> Callable[[float], float]:
     """Place on the path → mean PSNR of the restored photos, each place computed once."""
-    pairs = [
-        (degrade(to_tensor(photo), torch.Generator().manual_seed(number)), to_tensor(photo))
-        for number, photo in enumerate(photos)
-    ]
+    degrade, pairs = kind.degradation(level), []
+    for number, photo in enumerate(photos):
+        clean = to_tensor(photo)
+        degraded = degrade(clean, torch.Generator().manual_seed(number))
+        pairs.append((clean, degraded) if kind.renders else (degraded, clean))
 
     @cache
     def quality(place: float) -> float:
-        figures = [psnr(restore(runner, picture, place / end), clean) for picture, clean in pairs]
+        figures = [psnr(restore(runner, given, place / end), truth) for given, truth in pairs]
         return sum(figures) / len(figures)
 
     return quality

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dnid.errors import BadInput
 from dnid.packs.manifest import Manifest
-from dnipack.degrade import Bicubic, Camera, Degradation, Jpeg, Noise
+from dnipack.degrade import Bicubic, Camera, Degradation, Jpeg, Lens, Noise
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Kind:
     """Levels from which a curve is made; those of strength 0 and 1 need not be among them."""
     label: str = "level {:g}"
     """A level in few words: a format for one number."""
+    renders: bool = False
+    """Whether the level is what is wanted, not what is to be undone: the truth is the picture
+    after it, and the picture itself, with its focus map, is what the pack is given."""
 
 
 def _plain_jpeg(quality: float) -> Degradation:
@@ -51,13 +54,19 @@ KINDS: Mapping[str, Kind] = {
         (10, 20, 30, 40), (95, 90, 80, 70, 60, 50, 40, 30, 20, 10),
         "quality {:g}",
     ),
+    "lens": Kind(
+        "radius of the disc of confusion, % of the long side",
+        lambda percent: Lens(percent / 100), lambda percent: percent / 2,
+        (0.25, 0.5, 0.75, 1, 1.5, 2), (0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1, 1.25, 1.5, 1.75),
+        "radius {:g} %", renders=True,
+    ),
     "bicubic": Kind(
         "how many times smaller", lambda scale: Bicubic(int(scale)), lambda _: 0.0,
         (), (), "1/{:g}",
     ),
 }  # fmt: skip
 
-_OF_EFFECT = {"denoise": "noise", "dejpeg": "jpeg", "sr": "bicubic"}
+_OF_EFFECT = {"denoise": "noise", "dejpeg": "jpeg", "dof": "lens", "sr": "bicubic"}
 
 
 def kind_for(manifest: Manifest, wanted: str | None = None) -> Kind:
@@ -71,6 +80,7 @@ def kind_for(manifest: Manifest, wanted: str | None = None) -> Kind:
             f"How to degrade photos for {manifest.effect} is not known; --kind is one of"
             f" {', '.join(KINDS)}."
         )
-    if (name == "bicubic") != (manifest.effect == "sr"):
+    own = {"bicubic": "sr", "lens": "dof"}  # no other kind fits these effects, nor they another
+    if own.get(name) != (manifest.effect if manifest.effect in own.values() else None):
         raise BadInput(f"A pack for {manifest.effect} is not measured on {name}.")
     return KINDS[name]

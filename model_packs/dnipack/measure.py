@@ -18,6 +18,7 @@ from dnipack.degrade.bicubic import resize
 from dnipack.metrics import gradient_energy, psnr, ssim, studio_luma, without_border
 from dnipack.pairs import find_pairs
 from dnipack.photos import Photo, load_photo, to_tensor
+from dnipack.scenes import Scene
 
 __all__ = [
     "POSITIONS", "Case", "LevelResult", "Metric", "degraded_case", "degraded_photos", "measure",
@@ -36,15 +37,15 @@ class Case:
 
     name: str
     degraded: Tensor
-    """1×3×h×w"""
+    """1×3×h×w; 1×4×h×w with a focus map."""
     truth: Tensor
     """1×3×H×W; larger than `degraded` for super-resolution."""
 
     @property
     def untouched(self) -> Tensor:
         """What one has without the pack: the degraded picture, enlarged if need be."""
-        if self.degraded.shape == self.truth.shape:
-            return self.degraded
+        if self.degraded.shape[-2:] == self.truth.shape[-2:]:
+            return self.degraded[:, :3]
         return resize(self.degraded, *self.truth.shape[-2:])
 
 
@@ -112,6 +113,13 @@ def degraded_case(name: str, photo: Photo, degrade: Degradation, seed: int, scal
     return Case(name, degrade(truth, torch.Generator().manual_seed(seed)), truth)
 
 
+def rendered_scenes(scenes: Sequence[Scene], render: Degradation) -> Iterator[Case]:
+    """What a pack for dof is given, and what a lens makes of it."""
+    for number, scene in enumerate(scenes):
+        given = to_tensor(scene)
+        yield Case(f"scene {number}", given, render(given, torch.Generator()))
+
+
 def paired_photos(folder: Path, patterns: tuple[str, str]) -> Iterator[Case]:
     """The pictures that match (degraded, true) file patterns: see find_pairs."""
     for degraded, truth in find_pairs(folder, patterns):
@@ -174,7 +182,7 @@ def restore(runner: PackRunner, picture: Tensor, strength: float) -> Tensor:
     """
     scale = runner.pack.manifest.scale
     if strength <= 0 and scale == 1:
-        return picture
+        return picture[:, :3]
     return run_padded(lambda x: runner.run(x, strength), picture, runner.multiple, scale)
 
 

@@ -70,6 +70,24 @@ class Mixing:
 
 
 @dataclass(frozen=True)
+class MixingNeighbours:
+    """The pictures of the two anchors of the path between which the slider stands, mixed."""
+
+    runner: PackRunner
+    positions: tuple[float, ...]
+    name: str = "neighbours"
+
+    def results(self, degraded: Tensor) -> Iterator[Tensor]:
+        control = self.runner.control
+        strengths, places = zip(*control.curve, strict=True)
+        stops = np.interp(range(len(control.path)), places, strengths).tolist()
+        ends = [restore(self.runner, degraded, stop) for stop in stops]
+        for place in np.interp(self.positions, strengths, places).tolist():
+            lower = min(int(place), len(ends) - 2)
+            yield torch.lerp(ends[lower], ends[lower + 1], place - lower)
+
+
+@dataclass(frozen=True)
 class Fixed:
     """One network as it is, in float32."""
 

@@ -35,15 +35,19 @@ EMA_DECAY = 0.995
 
 
 def train_finder(
-    scenes: Scenes, steps: int, *, progress: Callable[[float], object] = lambda _: None,
+    scenes: Scenes, steps: int, *, start: SubjectFinder | None = None,
+    progress: Callable[[float], object] = lambda _: None,
     batch: int = BATCH, crop: int = CROP, seed: int = 0,
 ) -> SubjectFinder:  # fmt: skip
     """A trained network, the mean of its last steps; `progress` gets each step's loss.
 
-    Raises BadInput for scenes without a clear subject.
+    `start` is trained further, with crops of its own by another `seed`. Raises BadInput for
+    scenes without a clear subject.
     """
     torch.manual_seed(seed)
     network = build_finder(ARCHITECTURE, OPTIONS)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
     average = build_finder(ARCHITECTURE, OPTIONS)
     average.requires_grad_(False).load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=1e-3)

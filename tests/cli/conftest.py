@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.small import brightness_estimator, write_enlarger, write_pack
+from tests.small import brightness_estimator, write_dof, write_enlarger, write_pack
 
 SCRIPT = Path(sys.executable).with_name("dnid")
 
@@ -57,6 +57,7 @@ def dnid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     write_pack(packs, estimator=brightness_estimator())
     write_pack(packs, id="dejpeg", effect="dejpeg")
     write_enlarger(packs, 2)
+    write_dof(packs)
     command_line = CommandLine(home)
     yield command_line
     command_line("stop")

@@ -106,6 +106,25 @@ answer = restore(on, [on.get_layers()[layer]], "INTERACTIVE", procedure=procedur
         self.answer = self.gimp.start(code, on=image, layer=layer, procedure=procedure)
         return self.window(f"{DIALOG}|{BLEND}|^DNI$")
 
+    def area(self, name: str, kind: str = "Widget") -> tuple[int, int, int, int]:
+        """Return left, top, width and height on the screen of what a screen reader calls so."""
+        found = self.gimp.inside("answer = place(find(name, kind))", name=name, kind=kind)
+        return tuple(found)
+
+    def middle(self, name: str, kind: str = "Widget") -> tuple[int, int]:
+        """Return where on the screen the middle of a widget is."""
+        left, top, width, height = self.area(name, kind)
+        return left + width // 2, top + height // 2
+
+    def click(self, name: str, kind: str = "Widget") -> None:
+        """Click on a widget."""
+        self.xdotool("mousemove", *self.middle(name, kind), "click", 1)
+
+    def handle(self, slider: str) -> tuple[int, int]:
+        """Return where on the screen the handle of a slider is."""
+        x, y = self.gimp.inside("answer = handle(find(name, 'Scale'))", name=slider)
+        return x, y
+
     def status(self) -> str:
         """Wait for the end of the last call and return its status."""
         assert self.answer is not None

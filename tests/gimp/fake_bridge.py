@@ -27,6 +27,7 @@ PACKS = [
         "halo": 8,
         "anchors": ANCHORS,
         "auto": effect == "denoise",
+        "subject": effect == "dof",
     }
     for name, effect, scale in (
         ("dejpeg", "dejpeg", 1),
@@ -64,10 +65,20 @@ def answer(behaviour: str, header: dict[str, Any], frames: list[bytes]) -> None:
     elif header["kind"] == "auto":
         strengths = {stage["effect"]: 0.3 for stage in header["recipe"]["stages"]}
         tell({"kind": "auto", "id": header["id"], "strengths": strengths, "seconds": 0.0})
-    elif header["kind"] == "cancel" and behaviour != "stalls":
+    elif header["kind"] == "subject":
+        tell_subject(header)
+    elif header["kind"] == "cancel" and behaviour not in ("stalls", "tires"):
         tell({"kind": "cancel", "id": header["id"]})
     else:
         _BEHAVIOURS[behaviour](header, frames)
+
+
+def tell_subject(header: dict[str, Any]) -> None:
+    """Answer that the left half is the subject."""
+    image = header["image"] | {"channels": 1, "dtype": "u8"}
+    found = np.zeros((image["height"], image["width"]), np.uint8)
+    found[:, : image["width"] // 2] = 255
+    tell({"kind": "subject", "id": header["id"], "image": image, "packs": []}, found.tobytes())
 
 
 def restores(header: dict[str, Any], frames: list[bytes]) -> None:
@@ -137,6 +148,13 @@ def stalls(header: dict[str, Any], frames: list[bytes]) -> None:
         tell({"kind": "progress", "id": header["id"], "state": "running", "done": 1, "total": 4})
 
 
+def tires(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Restore at the middle and at the end of the slider, and never end elsewhere."""
+    stages = header.get("recipe", {}).get("stages", [])
+    known = stages and all(stage["strength"] in (0.5, 1.0) for stage in stages)
+    (restores if known else stalls)(header, frames)
+
+
 def grows(header: dict[str, Any], frames: list[bytes]) -> None:
     """Return a picture of another size."""
     image = {"height": 1, "width": 2, "channels": 1, "dtype": "u8"}
@@ -162,6 +180,7 @@ _BEHAVIOURS = {
     "dies": dies,
     "loses-daemon": loses_daemon,
     "stalls": stalls,
+    "tires": tires,
     "grows": grows,
     "lies": lies,
     "babbles": babbles,

@@ -61,11 +61,18 @@ def _host_has_gimp() -> bool:
     return " 3." in told.stdout
 
 
-def inside(command: Sequence[str], folder: Path) -> list[str]:
-    """Return the command line that runs `command` where GIMP is, with `folder` visible."""
+def inside(command: Sequence[str], folder: Path, *more: Path) -> list[str]:
+    """Return the command line that runs `command` where GIMP is, with these folders visible."""
     if _host_has_gimp():
         return list(command)
-    binds = [str(folder), str(CHECKOUT), sys.prefix, "/dev", *_python_binds(folder)]
+    binds = [
+        str(folder),
+        str(CHECKOUT),
+        sys.prefix,
+        "/dev",
+        *_python_binds(folder),
+        *map(str, more),
+    ]
     return [str(HERE / "enter_root.sh"), str(ROOT), *binds, "--", *command]
 
 
@@ -91,13 +98,17 @@ def _python_binds(folder: Path) -> list[str]:
 class RealGimp:
     """One GIMP process with a profile and runtime folders of its own, and an agent in it."""
 
-    def __init__(self, folder: Path, display: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, display: str | None = None, runtime: Path | None = None
+    ) -> None:
         self.folder = folder
         self.profile = folder / "profile"
-        self.runtime = folder / "run"
+        self.runtime = runtime or folder / "run"
+        """Where the daemon is found; that of another GIMP means that both share it."""
+        self._shared = [runtime] if runtime else []
         self.log = folder / "gimp.log"
         self.headers = folder / "headers.log"
-        self.runtime.mkdir(mode=0o700)
+        self.runtime.mkdir(mode=0o700, exist_ok=True)
         self.profile.mkdir()
         self._version = _version(folder)
         (self.profile / "gimprc").write_text(
@@ -112,6 +123,8 @@ class RealGimp:
             "DNID_RUNTIME_DIR": str(self.runtime / "dnid"),
             "GIMP3_DIRECTORY": str(self.profile),
             "DNID_TEST_SOCKET": str(folder / "agent"),
+            "DNID_TEST_PROBE": str(folder / "probe"),
+            "PYTHONPATH": str(HERE / "inside"),
             "NO_AT_BRIDGE": "1",
             **({"DISPLAY": display} if display else {}),
         }
@@ -130,7 +143,11 @@ class RealGimp:
         command = [program, *headless, "--batch-interpreter=python-fu-eval", "-b", agent, "--quit"]
         with self.log.open("wb") as log:
             return subprocess.Popen(
-                inside(["env", "-i", *_assignments(self.environment), *command], self.folder),
+                inside(
+                    ["env", "-i", *_assignments(self.environment), *command],
+                    self.folder,
+                    *self._shared,
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -172,6 +189,19 @@ class RealGimp:
             raise RuntimeError(reply["error"])
         return reply["answer"]
 
+    def inside(self, code: str, **values: Any) -> Any:
+        """Run code in the plug-in's own main loop, once its window is there; see inside/."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(self.environment["DNID_TEST_PROBE"])
+            with client.makefile("rw", encoding="utf-8") as stream:
+                stream.write(json.dumps({"code": code, "values": values}) + "\n")
+                stream.flush()
+                reply = json.loads(stream.readline())
+        if "error" in reply:
+            raise RuntimeError(reply["error"])
+        return reply["answer"]
+
     def start(self, code: str, **values: Any) -> Future[Any]:
         """Like `do`, but do not wait: the answer comes later."""
         return self._background.submit(self.do, code, **values)
@@ -199,7 +229,9 @@ class RealGimp:
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a program beside GIMP, in its environment, and return what it prints."""
-        whole = inside(["env", "-i", *_assignments(self.environment), *command], self.folder)
+        whole = inside(
+            ["env", "-i", *_assignments(self.environment), *command], self.folder, *self._shared
+        )
         done = subprocess.run(whole, capture_output=True, text=True, timeout=PATIENCE, check=False)
         if check and done.returncode:
             raise RuntimeError(f"{command}: {done.stderr or done.stdout}")
@@ -224,9 +256,9 @@ class RealGimp:
             return None
         return pid
 
-    def stop(self) -> None:
+    def stop(self, *, daemon_too: bool = True) -> None:
         """End GIMP, and the daemon if there is one."""
-        if (pid := self.daemon()) is not None:
+        if daemon_too and (pid := self.daemon()) is not None:
             os.kill(pid, 15)
             wait_for("the daemon to end", lambda: self.daemon() is None)
         self._stream.close()

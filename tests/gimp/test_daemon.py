@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,37 @@ def test_a_cancelled_job_frees_the_daemon(daemon: RealGimp) -> None:
     assert daemon.daemon() == pid
 
 
+def test_two_gimps_are_served_in_turn(daemon: RealGimp, tmp_path: Path) -> None:
+    """While one runs the other waits; both share one daemon, and both get their result."""
+    first = daemon.start(LONG_JOB, strip=noisy(200, 2000, 3))
+    wait_for("the job to run", lambda: is_running(daemon))
+    other = RealGimp(tmp_path, runtime=daemon.runtime)
+    try:
+        other.use_daemon()
+        pixels = noisy(HEIGHT, WIDTH, 3)
+        code = """
+on = new_image(width, height)
+layer = new_layer(on, pixels, "R'G'B' u8", width, height)
+answer = [restore(on, [layer], denoise=70.0), raw_pixels(on.get_layers()[0])]
+"""
+        second = other.start(code, pixels=pixels, width=WIDTH, height=HEIGHT)
+        wait_for("the second to wait", lambda: status(daemon, "queued") == 1)
+        os.kill(wait_for("the first plug-in", daemon.plug_in), signal.SIGKILL)
+        assert first.result()["status"] != "success"
+        called, data = second.result()
+        assert called == {"status": "success", "error": ""}
+        got = np.frombuffer(data, np.uint8).reshape(pixels.shape).astype(int)
+        assert np.abs(got - 255 * apply(daemon, pixels, None, "--denoise", "0.7")).max() <= 1
+    finally:
+        other.stop(daemon_too=False)
+
+
+def status(gimp: RealGimp, what: str) -> int:
+    """Ask the daemon how many jobs are `running` or `queued`."""
+    told = gimp.run(str(DNID), "status", "--json", check=False)
+    return int(json.loads(told).get(what, 0)) if told else 0
+
+
 def is_running(gimp: RealGimp) -> bool:
     """Ask the daemon whether a job runs."""
-    told = gimp.run(str(DNID), "status", "--json", check=False)
-    return bool(told) and json.loads(told)["running"] == 1
+    return status(gimp, "running") == 1

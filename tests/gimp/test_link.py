@@ -56,7 +56,7 @@ def test_the_end_between_messages_is_no_error() -> None:
         framed({"v": 1, "kind": "k", "id": "1", "frames": [-1]}).getvalue(),
         framed({"v": 1, "kind": "k", "id": "1", "frames": [2.5]}).getvalue(),
         framed({"v": 1, "kind": "k", "id": "1", "frames": [1 << 60]}).getvalue(),
-        framed({"v": 1, "kind": "k", "id": "1", "frames": [0] * 3}).getvalue(),
+        framed({"v": 1, "kind": "k", "id": "1", "frames": [0] * 5}).getvalue(),
         framed({"v": 1, "kind": "k", "id": "1", "frames": 3}).getvalue(),
         framed({"v": 1, "kind": "k", "id": "1", "frames": [3]}, b"ab").getvalue(),
     ],

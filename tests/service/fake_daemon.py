@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from dnid.engine.result import PackUsed, Progress, Proposed, Restored
-from dnid.errors import BadRecipe, Cancelled, DniError, NotFinite, PackDamaged
+from dnid.engine.part import Part
+from dnid.engine.result import PackUsed, Progress, Proposed, Restored, Subject
+from dnid.errors import BadRecipe, Cancelled, DniError, NoSubject, NotFinite, PackDamaged
 from dnid.recipe import Execution, Recipe
 from dnid.service import messages
 from dnid.service.server import serve
@@ -39,6 +40,7 @@ class FakeEngine:
         recipe: Recipe,
         mask: np.ndarray | None = None,
         *,
+        part: Part | None = None,
         how: Execution,
         progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
@@ -46,6 +48,8 @@ class FakeEngine:
         for done in range(3):
             progress(Progress("running", done, 2))
         match recipe.stages[0].pack:
+            case "parts" if part is not None:
+                image, mask = _described(part), None
             case "endless":
                 _tick(progress, cancelled)
             case "slow":
@@ -65,6 +69,20 @@ class FakeEngine:
             approximate=recipe.scale > 1,
             spatial=None if mask is None else "levels",
         )
+
+    def subject(self, image: np.ndarray, pack: str | None = None) -> Subject:
+        """What is brighter than its half."""
+        if pack == "blind":
+            raise NoSubject("Nothing stands out.")
+        bright = np.where(image[..., :1] > 127, 255, 0).astype(np.uint8)
+        return Subject(bright, 0.25, (PackUsed("fake", "00"),))
+
+
+def _described(part: Part) -> np.ndarray:
+    """1×7×1 uint8: its numbers, and the last pixel of the whole picture and of its mask."""
+    mask = 0 if part.mask is None else part.mask[-1, -1]
+    numbers = part.height, part.width, part.top, part.left, len(part.image.shape)
+    return np.array([*numbers, part.image[-1, -1, 0], mask], np.uint8).reshape(1, 7, 1)
 
 
 def _tick(progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:

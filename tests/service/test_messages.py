@@ -24,7 +24,7 @@ def test_restore() -> None:
     wanted = Recipe((Stage("denoise", 1.0),))
     image = Picture(2, 3, 1, "u8")
     assert messages.parse_request(header) == Restore(
-        "7", wanted, image, image, Execution("cpu", exact_tiles=True)
+        "7", wanted, image, image, None, Execution("cpu", exact_tiles=True)
     )
 
 

@@ -76,7 +76,7 @@ def test_a_pipe_may_be_slow() -> None:
         b'\x0f\0\0\0{"frames":[-1]}',
         b'\x0f\0\0\0{"frames":[1e3]}'.replace(b"\x0f", b"\x10"),
         b'\x11\0\0\0{"frames":[true]}',
-        b'\x14\0\0\0{"frames":[0, 0, 0]}',
+        b'\x18\0\0\0{"frames":[0,0,0,0,0]} ',
         struct.pack("<I", 25) + b'{"frames":[999999999999]}',
     ],
 )

@@ -28,6 +28,7 @@ EXAMPLES = """examples:
   dnid apply small.png -o large.png --scale 4 --sharpness 0.5
   dnid apply shots/*.tif -o cleaned/ --denoise 0.6 --format tiff
   dnid apply photo.jpg -o clean.png --denoise 0.8 --mask sky.png --outside 0.1
+  dnid apply flower.jpg -o soft.png --dof 0.6
 """
 
 

@@ -15,8 +15,11 @@ _SLIDERS = {
     "dejpeg": "remove what JPEG compression left, about (100 − quality) / 90: 0.3 for a picture "
     "from the web, 0.8 where the blocks are plain to see",
     "denoise": "remove noise: 0.2 for fine grain, 0.5 for high ISO, 0.8 for a night shot",
+    "dof": "soften the background as a fast lens does; what stays sharp is found by itself, or "
+    "said by --mask (black); 1 blurs by 2 %% of the long side",
 }
 """Effect → what its option means."""
+_WITH_AUTO = ("dejpeg", "denoise")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,11 @@ def add_options(apply: argparse.ArgumentParser) -> None:
         "With auto the pack looks at each picture and proposes S; the summary tells it.",
     )
     for effect, meaning in _SLIDERS.items():
-        effects.add_argument(f"--{effect}", type=_strength, metavar="S|auto", help=meaning)
+        auto = effect in _WITH_AUTO
+        effects.add_argument(
+            f"--{effect}", type=_strength if auto else _number,
+            metavar="S|auto" if auto else "S", help=meaning,
+        )  # fmt: skip
     effects.add_argument(
         "--scale", type=int, choices=SCALES[1:], help="make it so many times as high and wide"
     )

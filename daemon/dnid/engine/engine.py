@@ -13,11 +13,12 @@ import torch
 from dnid.dni.cache import BlendCache
 from dnid.engine.auto import propose
 from dnid.engine.device import find_device
+from dnid.engine.part import Part
 from dnid.engine.pixels import FULL_SCALE, Image, check_image, check_mask
 from dnid.engine.result import PackUsed, Progress, Proposed, Restored, Subject
 from dnid.engine.runner import PackRunner
 from dnid.engine.stage import Counter, StageRun
-from dnid.engine.whole import WholeRun, subject_map
+from dnid.engine.whole import WholeRun, check_part, subject_map
 from dnid.errors import BadRecipe, PackDamaged
 from dnid.networks.estimator import Estimator
 from dnid.networks.subject import SubjectFinder
@@ -51,6 +52,7 @@ class Engine:
         recipe: Recipe,
         mask: Image | None = None,
         *,
+        part: Part | None = None,
         how: Execution = DEFAULT,
         progress: Callable[[Progress], None] = _ignore,
         cancelled: Callable[[], bool] = _never,
@@ -58,7 +60,8 @@ class Engine:
         """Apply the recipe to `image`, H×W×C uint8, uint16 or float32 (see pixels.py).
 
         `mask` is H×W; with it each pixel has outside + (strength − outside) · m.
-        Strength 0 returns the input bit for bit, but sr enlarges at any strength.
+        Strength 0 returns the input bit for bit, but sr enlarges at any strength. `part` says
+        where image and mask lie in a larger picture, which dof looks at.
         `progress` is called before each tile and at the end; `cancelled` is asked
         before each tile.
 
@@ -69,12 +72,14 @@ class Engine:
         check_image(image, recipe.scale)
         if mask is not None:
             check_mask(mask, image)
+        if part is not None:
+            check_part(part, image, mask)
         stages = [stage for stage in recipe.in_order() if stage.runs(mask is not None)]
         progress(Progress("loading"))
         where = find_device(how.device)
         runners = [self._runner(stage, where) for stage in stages]
         work = [
-            self._run_of(runner, stage, image, mask, how)
+            self._run_of(runner, stage, image, mask, part, how)
             for runner, stage in zip(runners, stages, strict=True)
         ]
         counter = Counter(sum(len(run.cores) for run in work), progress, cancelled)
@@ -133,10 +138,16 @@ class Engine:
         return {"threads": torch.get_num_threads(), "devices": devices, "networks": networks}
 
     def _run_of(
-        self, runner: PackRunner, stage: Stage, image: Image, mask: Image | None, how: Execution
+        self,
+        runner: PackRunner,
+        stage: Stage,
+        image: Image,
+        mask: Image | None,
+        part: Part | None,
+        how: Execution,
     ) -> StageRun | WholeRun:
         if runner.pack.manifest.working_side:
-            return WholeRun(runner, self._finder(runner.pack), stage, image, mask)
+            return WholeRun(runner, self._finder(runner.pack), stage, image, mask, part)
         return StageRun(runner, stage, image, mask, how.exact_tiles)
 
     def _runner(self, stage: Stage, device: torch.device) -> PackRunner:

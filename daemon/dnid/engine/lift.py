@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -12,11 +14,26 @@ RADIUS = 4
 """Of the guided filter's windows, in pixels of the working size."""
 EDGE = 1e-4
 """Variance from which on an edge of the photo is one of the map, too (0..1 scale, squared)."""
+SURE = 1.6
+"""What the guided filter leaves within 0.19 of 0 or 1 counts as sure: grain moves it a little."""
 LOCAL = 24
 """Radius in which it is measured how much fine detail the network leaves."""
 _LEAST = 1e-3
+_FAINT = 0.2
+"""A share of detail that is measured where the network leaves none: the picture's own shading."""
 _QUIET = 1e-5
 """Energy of detail below which a place says little, and the picture's mean counts."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the strips lie: their picture may be a part of the one that was reduced."""
+
+    height: int
+    width: int
+    """Of the whole picture, in pixels."""
+    top: int = 0
+    left: int = 0
 
 
 class Lift:
@@ -33,10 +50,12 @@ class Lift:
         photo: Tensor,
         soft: Tensor,
         focus: Tensor,
-        shape: tuple[int, int],
+        place: Place,
+        width: int,
         edges: Tensor | None = None,
     ) -> None:
-        """`photo` and `soft` 1×3×h×w, `focus` 1×1×h×w, at the working size; `shape` H and W.
+        """`photo` and `soft` 1×3×h×w, `focus` 1×1×h×w, at the working size; `width` is that of
+        the strips, which lie at `place`.
 
         `edges` is what `guide` gives: the focus map at full size then follows the photo; without
         it `apply` must be given one.
@@ -45,11 +64,10 @@ class Lift:
         planes = [weight, weight * soft, weight * photo, detail_left(photo, soft, focus)]
         planes += [] if edges is None else [edges]
         small = torch.cat(planes, 1)
-        self.height = shape[0]
+        self.place = place
         # To full width at once, which takes little; rows as they are needed.
-        self.wide = F.interpolate(
-            small, (small.shape[-2], shape[1]), mode="bilinear", align_corners=False
-        )
+        columns = _Between(place.left, width, small.shape[-1], place.width)
+        self.wide = torch.lerp(small[..., columns.low], small[..., columns.high], columns.share)
 
     def apply(self, tile: Tensor, core: Box, focus: Tensor | None = None) -> Tensor:
         """1×3×h×W for the strip `core`, of the photo's 1×3×h×W; `focus` h×W where it is known."""
@@ -67,17 +85,26 @@ class Lift:
     def _focus(self, tile: Tensor, rows: Tensor) -> Tensor:
         """The guided filter's linear model, applied to the photo itself."""
         f = (rows[:, 8:11] * tile).sum(1, keepdim=True).add_(rows[:, 11:12])
-        return f.sub_(0.5).mul_(1.25).add_(0.5).clamp_(0, 1)  # what is nearly sure is sure
+        return f.sub_(0.5).mul_(SURE).add_(0.5).clamp_(0, 1)
 
     def _rows(self, core: Box) -> Tensor:
         """The planes at the rows of a strip, bilinear like the columns."""
-        count = self.wide.shape[-2]
-        place = (torch.arange(core.top, core.bottom) + 0.5) * (count / self.height) - 0.5
-        place = place.clamp_(0, count - 1)
-        above = place.long()
-        below = (above + 1).clamp_(max=count - 1)
-        share = (place - above)[:, None]
-        return torch.lerp(self.wide[..., above, :], self.wide[..., below, :], share)
+        first, count = self.place.top + core.top, self.wide.shape[-2]
+        rows = _Between(first, core.height, count, self.place.height)
+        low, high = self.wide[..., rows.low, :], self.wide[..., rows.high, :]
+        return torch.lerp(low, high, rows.share[:, None])
+
+
+class _Between:
+    """Bilinear enlarging along one side: the neighbours of `count` pixels from `start` on, where
+    `small` pixels become `large`."""
+
+    def __init__(self, start: int, count: int, small: int, large: int) -> None:
+        place = (torch.arange(start, start + count) + 0.5) * (small / large) - 0.5
+        place = place.clamp_(0, small - 1)
+        self.low = place.long()
+        self.high = (self.low + 1).clamp_(max=small - 1)
+        self.share = place - self.low
 
 
 def guide(photo: Tensor, focus: Tensor) -> Tensor:
@@ -99,13 +126,13 @@ def detail_left(photo: Tensor, soft: Tensor, focus: Tensor) -> Tensor:
     """1×1×h×w in 0..1: which share of the photo's finest detail is left around each pixel of
     the background."""
     fine, left = (x - _mean(x, 1) for x in (photo, soft))
-    behind = (focus < 0.1).float()
+    behind = (F.max_pool2d(focus, 5, 1, 2) < 0.1).float()  # nowhere near the subject's own edge
     both = torch.cat([(fine * other).sum(1, keepdim=True) for other in (left, fine)], 1) * behind
     overall = both.sum((2, 3), keepdim=True)
     near = _mean(both, LOCAL)
     known = overall[:, :1] / overall[:, 1:].clamp(min=_QUIET)
     share: Tensor = (near[:, :1] + _QUIET * known) / (near[:, 1:] + _QUIET)
-    return share.clamp_(0, 1)
+    return share.sub_(_FAINT).div_(1 - _FAINT).clamp_(0, 1)
 
 
 def _mean(x: Tensor, radius: int) -> Tensor:

@@ -14,13 +14,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dnid.engine.lift import Lift, guide
-from dnid.engine.pixels import FILL_RADIUS, Image, TileReader, has_alpha, strength_tile
+from dnid.engine.lift import Lift, Place, guide
+from dnid.engine.part import Part
+from dnid.engine.pixels import (
+    FILL_RADIUS,
+    Image,
+    TileReader,
+    check_image,
+    check_mask,
+    has_alpha,
+    strength_tile,
+)
 from dnid.engine.reduce import reduce_picture
 from dnid.engine.runner import PackRunner
 from dnid.engine.stage import Counter, check_shares
 from dnid.engine.tiling import Box
-from dnid.errors import NoSubject
+from dnid.errors import BadImage, BadMask, NoSubject
 from dnid.networks.subject import SubjectFinder
 from dnid.recipe import Stage
 
@@ -46,11 +55,15 @@ class WholeRun:
         stage: Stage,
         image: Image,
         mask: Image | None,
+        part: Part | None = None,
     ) -> None:
-        """Raises BadRecipe for shares that do not fit the pack or cannot follow a mask."""
+        """`part` says where `image` and `mask` lie in a larger picture.
+
+        Raises BadRecipe for shares that do not fit the pack or cannot follow a mask."""
         if stage.shares is not None:
             check_shares(stage.shares, runner, mask)
         self.runner, self.finder, self.stage, self.mask = runner, finder, stage, mask
+        self.part = part
         self.cores = strips(image)
 
     def run(self, image: Image, counter: Counter) -> Image:
@@ -58,8 +71,7 @@ class WholeRun:
         counter.before_tile()
         reader = TileReader(image)
         out = reader.empty_result()
-        photo = reduce_picture(reader, self.runner.pack.manifest.working_side)
-        lift = self._lift(photo)
+        lift = self._lift(image)
         for core in self.cores:
             counter.before_tile()
             box = with_context(image, core)
@@ -71,19 +83,22 @@ class WholeRun:
             counter.done += 1
         return out
 
-    def _lift(self, photo: Tensor) -> Lift:
+    def _lift(self, image: Image) -> Lift:
         """All that the strips need: the network has run."""
-        height, width = photo.shape[-2:]
-        shape = (self.cores[-1].bottom, self.cores[-1].right)
-        if self.mask is None:
+        whole, mask, place = image, self.mask, Place(*image.shape[:2])
+        if self.part is not None:
+            whole, mask = self.part.image, self.part.mask
+            place = Place(self.part.height, self.part.width, self.part.top, self.part.left)
+        side = self.runner.pack.manifest.working_side
+        photo = reduce_picture(TileReader(whole), side)
+        if mask is None:
             focus = find_subject(self.finder, photo)
             soft = self._run(photo, focus)
-            return Lift(photo, soft, focus, shape, guide(photo, focus))
-        strengths = reduce_picture(_Strengths(self), self.runner.pack.manifest.working_side)
-        assert strengths.shape[-2:] == (height, width)
+            return Lift(photo, soft, focus, place, image.shape[1], guide(photo, focus))
+        strengths = reduce_picture(_Strengths(mask, self.stage), side)
         focus = self._focus(strengths[0, 0])[None, None]
         soft = self._run(photo, focus, strengths[0, 0])
-        return Lift(photo, soft, focus, shape)
+        return Lift(photo, soft, focus, place, image.shape[1])
 
     def _run(self, photo: Tensor, focus: Tensor, strengths: Tensor | None = None) -> Tensor:
         """The network's picture at the working size."""
@@ -110,12 +125,24 @@ class WholeRun:
 class _Strengths:
     """The strengths as one plane, to be reduced like the picture."""
 
-    def __init__(self, run: WholeRun) -> None:
-        assert run.mask is not None
-        self.image, self._run = run.mask, run
+    def __init__(self, mask: Image, stage: Stage) -> None:
+        self.image, self.stage = mask, stage
 
     def read(self, box: Box) -> Tensor:
-        return self._run._strengths(box)[None, None]
+        inside, outside = self.stage.strength, self.stage.outside
+        return strength_tile(self.image, box, inside, outside)[None, None]
+
+
+def check_part(part: Part, image: Image, mask: Image | None) -> None:
+    """Raises BadImage or BadMask unless `image` and `mask` may be such a part."""
+    check_image(part.image, 1)
+    fits_down = 0 <= part.top <= part.height - image.shape[0]
+    if not (fits_down and 0 <= part.left <= part.width - image.shape[1]):
+        raise BadImage("The part does not lie inside the whole picture.")
+    if (mask is None) != (part.mask is None):
+        raise BadMask("A part has a mask when the whole picture has one, and only then.")
+    if part.mask is not None:
+        check_mask(part.mask, part.image)
 
 
 def find_subject(finder: SubjectFinder | None, photo: Tensor) -> Tensor:
@@ -146,7 +173,8 @@ def subject_map(finder: SubjectFinder | None, image: Image, side: int) -> Image:
     reader = TileReader(image)
     photo = reduce_picture(reader, side)
     focus = find_subject(finder, photo)
-    lift = Lift(photo, photo, focus, image.shape[:2], guide(photo, focus))
+    height, width = image.shape[:2]
+    lift = Lift(photo, photo, focus, Place(height, width), width, guide(photo, focus))
     out = torch.empty(image.shape[:2], dtype=torch.uint8)
     for core in strips(image):
         out[core.slices] = lift.focus(reader.read(core), core)[0, 0].mul(255).round_().byte()

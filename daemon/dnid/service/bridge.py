@@ -76,7 +76,7 @@ class Bridge:
             return
         with contextlib.suppress(DaemonDied):
             for name, kind in self.unfinished.items():
-                if kind in ("restore", "auto"):
+                if kind in ("restore", "auto", "subject"):
                     self.channel.send(answer("cancel", "", job=name))
         self.channel.close(LINGER_SECONDS)
 

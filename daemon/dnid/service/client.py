@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dnid.engine.result import PackUsed, Progress, Proposed, Restored
+from dnid.engine.result import PackUsed, Progress, Proposed, Restored, Subject
 from dnid.errors import DaemonDied, DaemonUnavailable
 from dnid.recipe import Execution, Recipe
 from dnid.service import connection, frames
@@ -91,8 +91,15 @@ class Client:
         """
         form = None if mask is None else frames.describe(mask).to_dict()
         pictures = [image] if mask is None else [image, mask]
-        job = self._send("restore", recipe, pictures, mask=form, **asdict(how))
+        job = self._send("restore", pictures, recipe=recipe.to_dict(), mask=form, **asdict(how))
         return _restored(self._follow(job, "result", progress, cancelled))
+
+    def subject(self, image: np.ndarray, pack: str | None = None) -> Subject:
+        """What the picture is of, by the dof pack. Raises NoSubject, and what `restore` raises."""
+        job = self._send("subject", [image], pack=pack)
+        header, payload = self._follow(job, "subject", lambda _: None, lambda: False)
+        (pixels,) = frames.unpack([Picture.from_dict(header.get("image"))], payload)
+        return Subject(pixels, header["seconds"], _packs_of(header))
 
     def propose(self, image: np.ndarray, recipe: Recipe) -> Proposed:
         """The strengths that the packs of the recipe's stages propose for the picture.
@@ -100,17 +107,15 @@ class Client:
         The stages' own strengths do not matter. Raises BadRecipe for a pack that proposes
         none, and what `restore` raises.
         """
-        job = self._send("auto", recipe, [image])
+        job = self._send("auto", [image], recipe=recipe.to_dict())
         header, _ = self._follow(job, "auto", lambda _: None, lambda: False)
         return Proposed(header["strengths"], header["seconds"], _packs_of(header))
 
-    def _send(
-        self, kind: str, recipe: Recipe, pictures: Sequence[np.ndarray], **more: object
-    ) -> str:
+    def _send(self, kind: str, pictures: Sequence[np.ndarray], **more: object) -> str:
         """The id of the job that was asked for; `pictures` begin with the image."""
         job = next(self._ids)
         form = frames.describe(pictures[0]).to_dict()
-        header = answer(kind, job, recipe=recipe.to_dict(), image=form, **more)
+        header = answer(kind, job, image=form, **more)
         self._channel.send(header, [frames.to_frame(picture) for picture in pictures])
         return job
 
@@ -162,7 +167,7 @@ def _progress(header: Header) -> Progress:
 
 def _restored(message: Message) -> Restored:
     header, payload = message
-    pixels, _ = frames.unpack(Picture.from_dict(header.get("image")), None, payload)
+    (pixels,) = frames.unpack([Picture.from_dict(header.get("image"))], payload)
     how = header["device"], header["format"], header["seconds"]
     notes = header.get("approximate", False), header.get("spatial")
     return Restored(pixels, *how, _packs_of(header), *notes)

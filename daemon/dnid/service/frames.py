@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import zmq
 
+from dnid.engine.part import Part
 from dnid.errors import BadImage, BadMask, BadMessage
-from dnid.service.messages import Picture
+from dnid.service.messages import Picture, Restore
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "u8": np.dtype("u1"),
@@ -43,16 +44,38 @@ def to_array(picture: Picture, frame: zmq.Frame) -> np.ndarray:
     return pixels if pixels.flags.aligned else pixels.copy()
 
 
-def unpack(
-    image: Picture, mask: Picture | None, payload: Sequence[zmq.Frame]
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The frames of a restore as H×W×C and H×W. Raises BadMessage, BadImage, BadMask."""
-    if len(payload) != (1 if mask is None else 2):
-        raise BadMessage("A restore brings one frame for the image and one for the mask, if any.")
-    pixels = to_array(image, payload[0])
-    if mask is None:
-        return pixels, None
+def unpack(forms: Sequence[Picture], payload: Sequence[zmq.Frame]) -> list[np.ndarray]:
+    """The frames of a message as H×W×C each. Raises BadMessage and BadImage."""
+    if len(payload) != len(forms):
+        raise BadMessage(f"{len(forms)} frames belong to this message, but {len(payload)} came.")
+    return [to_array(form, frame) for form, frame in zip(forms, payload, strict=True)]
+
+
+def unpack_restore(
+    request: Restore, payload: Sequence[zmq.Frame]
+) -> tuple[np.ndarray, np.ndarray | None, Part | None]:
+    """Image, mask H×W, and where they lie in a larger picture.
+
+    Raises BadMessage, BadImage and BadMask.
+    """
+    if len(payload) != len(request.frames):
+        raise BadMessage(
+            "A restore brings one frame for the image and one for the mask, if any, and the same"
+            " for the whole picture, if it is told."
+        )
+    frames = iter(payload)
+    image = to_array(request.image, next(frames))
+    mask = None if request.mask is None else _mask(request.mask, next(frames))
+    if (whole := request.whole) is None:
+        return image, mask, None
+    place = whole.height, whole.width, whole.top, whole.left
+    all_of_it = to_array(whole.image, next(frames))
+    whole_mask = None if whole.mask is None else _mask(whole.mask, next(frames))
+    return image, mask, Part(*place, all_of_it, whole_mask)
+
+
+def _mask(form: Picture, frame: zmq.Frame) -> np.ndarray:
     try:
-        return pixels, to_array(mask, payload[1])[..., 0]
+        return to_array(form, frame)[..., 0]
     except BadImage as error:
         raise BadMask(str(error)) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dnid.engine.result import Progress, Proposed, Restored
+from dnid.engine.result import Progress, Proposed, Restored, Subject
 from dnid.errors import BadMessage, Busy, DniError, InternalError, from_code
 from dnid.recipe import Execution, Recipe
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dnid.engine.engine import Engine
+    from dnid.engine.part import Part
 
 MAX_WAITING = 32
 MAX_WAITING_BYTES = 2**31
@@ -40,13 +41,17 @@ class Job:
     mask: np.ndarray | None
     """H×W."""
     how: Execution
-    auto: bool = False
-    """Propose the recipe's strengths, and restore nothing."""
+    part: Part | None = None
+    """Where image and mask lie in a larger picture."""
+    kind: str = "restore"
+    """Or `auto`, to propose the recipe's strengths, or `subject`, to find what the recipe's
+    dof pack keeps sharp."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def nbytes(self) -> int:
-        return self.image.nbytes + (0 if self.mask is None else self.mask.nbytes)
+        whole = (None, None) if self.part is None else (self.part.image, self.part.mask)
+        return sum(p.nbytes for p in (self.image, self.mask, *whole) if p is not None)
 
 
 class JobQueue:
@@ -91,7 +96,8 @@ class JobQueue:
         return True
 
 
-Outcome = Restored | Proposed | DniError
+Done = Restored | Proposed | Subject
+Outcome = Done | DniError
 
 
 @dataclass(frozen=True)
@@ -170,13 +176,17 @@ class Worker:
             outcome = as_told(error)
         self._tell(Finished(job, outcome))
 
-    def _do(self, engine: Engine, job: Job) -> Restored | Proposed:
-        if job.auto:
-            return engine.propose(job.image, job.recipe)
+    def _do(self, engine: Engine, job: Job) -> Done:
+        match job.kind:
+            case "auto":
+                return engine.propose(job.image, job.recipe)
+            case "subject":
+                return engine.subject(job.image, job.recipe.stages[0].pack)
         return engine.restore(
             job.image,
             job.recipe,
             job.mask,
+            part=job.part,
             how=job.how,
             progress=self._throttled(job),
             cancelled=job.cancelled.is_set,

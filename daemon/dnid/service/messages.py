@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from dnid.engine.limits import MAX_PIXELS, check_size
-from dnid.engine.result import Progress, Proposed, Restored
+from dnid.engine.result import Progress, Proposed, Restored, Subject
 from dnid.errors import BadImage, BadMask, BadMessage, BadVersion, DniError
 from dnid.recipe import Execution, Recipe
 
@@ -77,12 +77,48 @@ class AskStatus:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """The picture of which a restore's image is a part."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+    """In pixels of the whole picture."""
+    image: Picture
+    """All of it, as a rule much smaller."""
+    mask: Picture | None
+
+    @classmethod
+    def from_dict(cls, table: object) -> Whole:
+        """Raises BadMessage."""
+        if not isinstance(table, Mapping):
+            raise BadMessage("`whole` is a map of `height`, `width`, `top`, `left` and `image`.")
+        mask = table.get("mask")
+        return cls(
+            height=_field(table, "height", int),
+            width=_field(table, "width", int),
+            top=_field(table, "top", int),
+            left=_field(table, "left", int),
+            image=Picture.from_dict(table.get("image")),
+            mask=None if mask is None else Picture.from_dict(mask),
+        )
+
+
+@dataclass(frozen=True)
 class Restore:
     id: str
     recipe: Recipe
     image: Picture
     mask: Picture | None
+    whole: Whole | None
     how: Execution
+
+    @property
+    def frames(self) -> list[Picture]:
+        """In the order in which they come."""
+        whole = [] if self.whole is None else [self.whole.image, self.whole.mask]
+        return [form for form in (self.image, self.mask, *whole) if form is not None]
 
 
 @dataclass(frozen=True)
@@ -95,10 +131,19 @@ class Auto:
 
 
 @dataclass(frozen=True)
+class FindSubject:
+    """Asks what the picture is of."""
+
+    id: str
+    image: Picture
+    pack: str | None
+
+
+@dataclass(frozen=True)
 class Cancel:
     id: str
     job: str
-    """The id of a restore or an auto of the same client."""
+    """The id of a job of the same client."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +151,8 @@ class Shutdown:
     id: str
 
 
-Request = Hello | ListPacks | AskStatus | Restore | Auto | Cancel | Shutdown
+WITH_PIXELS = (Restore, Auto, FindSubject)
+Request = Hello | ListPacks | AskStatus | Restore | Auto | FindSubject | Cancel | Shutdown
 
 
 def request_id(header: Header) -> str:
@@ -134,6 +180,9 @@ def parse_request(header: Header) -> Request:
             return _parse_restore(header, name)
         case "auto":
             return Auto(name, *_parse_work(header))
+        case "subject":
+            pack = None if header.get("pack") is None else _field(header, "pack", str)
+            return FindSubject(name, _parse_image(header), pack)
         case "cancel":
             return Cancel(name, _field(header, "job", str))
         case "shutdown":
@@ -186,6 +235,16 @@ def auto_answer(name: str, proposed: Proposed) -> Header:
     )
 
 
+def subject_answer(name: str, image: Picture, subject: Subject) -> Header:
+    return answer(
+        "subject",
+        name,
+        image=image.to_dict(),
+        seconds=subject.seconds,
+        packs=[asdict(pack) for pack in subject.packs],
+    )
+
+
 def _parse_restore(header: Header, name: str) -> Restore:
     recipe, image = _parse_work(header)
     mask = None if header.get("mask") is None else Picture.from_dict(header["mask"])
@@ -194,17 +253,25 @@ def _parse_restore(header: Header, name: str) -> Restore:
             f"The mask must be gray and {image.width} × {image.height} pixels like the picture, "
             f"not {mask.width} × {mask.height}."
         )
+    whole = None if header.get("whole") is None else Whole.from_dict(header["whole"])
+    if whole is not None:
+        for height, width in ((whole.height, whole.width), whole.image.shape[:2]):
+            check_size(height, width)
     how = Execution(**{key: header[key] for key in ("device", "exact_tiles") if key in header})
-    return Restore(name, recipe, image, mask, how)
+    return Restore(name, recipe, image, mask, whole, how)
 
 
 def _parse_work(header: Header) -> tuple[Recipe, Picture]:
-    image = Picture.from_dict(header.get("image"))
     recipe = Recipe.from_dict(header.get("recipe"))
-    check_size(image.height, image.width, recipe.scale)
+    return recipe, _parse_image(header, recipe.scale)
+
+
+def _parse_image(header: Header, scale: int = 1) -> Picture:
+    image = Picture.from_dict(header.get("image"))
+    check_size(image.height, image.width, scale)
     if not 1 <= image.channels <= 4:
         raise BadImage(f"A picture has 1 to 4 channels, not {image.channels}.")
-    return recipe, image
+    return image
 
 
 def _check_version(header: Header) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import zmq
 
 from dnid import __version__
-from dnid.engine.result import Progress, Proposed
+from dnid.engine.result import Progress, Proposed, Subject
 from dnid.errors import BadMessage, Cancelled, DniError
-from dnid.recipe import Execution
+from dnid.recipe import Execution, Recipe, Stage
 from dnid.service import connection, frames, messages, wire
 from dnid.service.connection import Instance
 from dnid.service.jobs import (
@@ -170,8 +170,8 @@ class Server:
             self._send(client, error_answer(name, told))
 
     def _answer(self, client: bytes, request: Request, payload: Sequence[zmq.Frame]) -> None:
-        if payload and not isinstance(request, messages.Restore | messages.Auto):
-            raise BadMessage("Only restore and auto bring frames.")
+        if payload and not isinstance(request, messages.WITH_PIXELS):
+            raise BadMessage("Only restore, auto and subject bring frames.")
         match request:
             case messages.Hello():
                 log.info("Hello from %.100r", request.client)
@@ -180,12 +180,8 @@ class Server:
                 self._list_packs(client, request.id)
             case messages.AskStatus():
                 self._send(client, answer("status", request.id, **self._status()))
-            case messages.Restore(name, recipe, form, mask_form, how):
-                image, mask = frames.unpack(form, mask_form, payload)
-                self._add_job(Job(client, name, recipe, image, mask, how))
-            case messages.Auto(name, recipe, form):
-                image, _ = frames.unpack(form, None, payload)
-                self._add_job(Job(client, name, recipe, image, None, Execution(), auto=True))
+            case messages.Restore() | messages.Auto() | messages.FindSubject():
+                self._add_job(_job(client, request, payload))
             case messages.Cancel():
                 if job := self.jobs.find(client, request.job):
                     self._cancel(job)
@@ -260,9 +256,13 @@ class Server:
         log.info("Job %r of %s: %.2f s", job.id, job.image.shape, outcome.seconds)
         if isinstance(outcome, Proposed):
             self._send(job.client, messages.auto_answer(job.id, outcome))
+            return
+        form = frames.describe(outcome.pixels)
+        if isinstance(outcome, Subject):
+            header = messages.subject_answer(job.id, form, outcome)
         else:
-            header = messages.result_answer(job.id, frames.describe(outcome.pixels), outcome)
-            self._send(job.client, header, [frames.to_frame(outcome.pixels)])
+            header = messages.result_answer(job.id, form, outcome)
+        self._send(job.client, header, [frames.to_frame(outcome.pixels)])
 
     def _refuse_all(self, error: DniError) -> None:
         """The engine cannot be made: nobody need wait for it."""
@@ -298,3 +298,22 @@ class Server:
             for job in self.jobs.all():  # gone, or it reads nothing: nobody waits for these
                 if job.client == client:
                     self.jobs.cancel(job)
+
+
+def _job(
+    client: bytes,
+    request: messages.Restore | messages.Auto | messages.FindSubject,
+    payload: Sequence[zmq.Frame],
+) -> Job:
+    """What the worker is to do. Raises BadMessage and BadImage for frames that do not fit."""
+    match request:
+        case messages.Restore(name, recipe, how=how):
+            image, mask, part = frames.unpack_restore(request, payload)
+            return Job(client, name, recipe, image, mask, how, part)
+        case messages.Auto(name, recipe, form):
+            (image,) = frames.unpack([form], payload)
+            return Job(client, name, recipe, image, None, Execution(), kind="auto")
+        case messages.FindSubject(name, form, pack):
+            (image,) = frames.unpack([form], payload)
+            recipe = Recipe((Stage("dof", 0.0, pack=pack),))
+            return Job(client, name, recipe, image, None, Execution(), kind="subject")

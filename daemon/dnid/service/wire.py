@@ -13,8 +13,8 @@ from dnid.errors import BadMessage
 from dnid.service.messages import MAX_FRAME_BYTES, Header
 
 MAX_HEADER_BYTES = 2**20
-MAX_FRAMES = 2
-"""Beside the header: pixels and mask."""
+MAX_FRAMES = 4
+"""Beside the header: pixels and mask, and the same of the whole picture."""
 
 Buffer = bytes | bytearray | memoryview
 Frame = Buffer | zmq.Frame

@@ -132,6 +132,18 @@ def read(layer: Gimp.Layer, encoding: Encoding, box: Box | None = None) -> Sourc
     return Source(part.layout, strips(layer.get_buffer(), part, box.left, box.top))
 
 
+def read_small(layer: Gimp.Layer, encoding: Encoding, scale: float) -> Source:
+    """Return all of the layer, `scale` times (at most 1) as wide and high."""
+    layout = encoding.layout
+    small = encoding.sized(*(shrunk(side, scale) for side in (layout.width, layout.height)))
+    return Source(small.layout, strips(layer.get_buffer(), small, scale=scale))
+
+
+def shrunk(side: int, scale: float) -> int:
+    """Return a length in pixels at this scale."""
+    return max(1, round(side * scale))
+
+
 def sample_box(encoding: Encoding) -> Box:
     """Return the middle of a layer, enough for the daemon to judge it by."""
     width, height = encoding.layout.width, encoding.layout.height
@@ -139,10 +151,15 @@ def sample_box(encoding: Encoding) -> Box:
     return Box((width - across) // 2, (height - down) // 2, across, down)
 
 
-def strips(buffer: Gegl.Buffer, encoding: Encoding, x: int = 0, y: int = 0) -> Iterator[bytes]:
-    """Return the pixels from `x`, `y` on, a few rows at a time; beyond the edge they are 0."""
+def strips(
+    buffer: Gegl.Buffer, encoding: Encoding, x: int = 0, y: int = 0, scale: float = 1.0
+) -> Iterator[bytes]:
+    """Return the pixels from `x`, `y` on, a few rows at a time; beyond the edge they are 0.
+
+    All of it is counted in pixels of the `scale`.
+    """
     layout = encoding.layout
     for top in range(0, layout.height, STRIP):
         rows = min(STRIP, layout.height - top)
         where = Gegl.Rectangle.new(x, y + top, layout.width, rows)
-        yield buffer.get(where, 1.0, encoding.format, Gegl.AbyssPolicy.NONE)
+        yield buffer.get(where, scale, encoding.format, Gegl.AbyssPolicy.NONE)

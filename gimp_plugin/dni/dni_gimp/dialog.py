@@ -18,13 +18,15 @@ from .canvas import read, sample_box  # noqa: E402
 from .line import Answered, Line  # noqa: E402
 from .link import Link, LinkError, Message, error_of  # noqa: E402
 from .live import LivePreview, Target  # noqa: E402
+from .map_chooser import MapChooser  # noqa: E402
 from .notices import LogWindow, open_help  # noqa: E402
 from .recipes import Refused, Table  # noqa: E402
-from .rows import MapChooser, choice_combo, labelled  # noqa: E402
-from .session import describe, packs_of  # noqa: E402
+from .rows import choice_combo, labelled  # noqa: E402
+from .session import Source, describe, packs_of  # noqa: E402
+from .subject import put_mask  # noqa: E402
 from .words import _  # noqa: E402
 
-SIZE = 1060, 620  # pixels
+SIZE = 1180, 680  # pixels; fits a laptop of 1366 × 768
 SPACE = 12  # pixels
 
 OpenLink = Callable[[Callable[[], None]], Link]
@@ -85,7 +87,9 @@ class Studio:
         controls.pack_start(self.grid, False, False, 0)
         controls.pack_start(Gtk.Separator(), False, False, 0)
         controls.pack_start(self._map_and_result(), False, False, 0)
-        body = Gtk.Box(spacing=SPACE, border_width=SPACE)
+        controls.set_hexpand(False)  # all the room that there is belongs to the picture
+        # Edges lie where GIMP's own buttons below have theirs.
+        body = Gtk.Box(spacing=SPACE, margin_end=SPACE, margin_bottom=SPACE)
         body.pack_start(self._viewer(), True, True, 0)
         body.pack_start(controls, False, False, 0)
         content = self.dialog.get_content_area()
@@ -114,7 +118,8 @@ class Studio:
             (self._zoom, _("One pixel of the result is one of the screen"),
              lambda: view.view.zoomed(1.0)),
             (Gtk.Button(label="+"), _("Zoom in (+)"), lambda: view.view.step(1)),
-            (Gtk.Button.new_with_mnemonic(_("_Fit")), _("Show the whole picture"),
+            (Gtk.Button.new_with_mnemonic(_("_Fit")),
+             _("Show the whole picture, as far as 25 % shows it; a double click does so too"),
              lambda: view.view.fitting()),
         ):  # fmt: skip
             button.set_tooltip_text(hint)
@@ -219,9 +224,29 @@ class Studio:
         """Let the daemon look at the middle of the layer and propose strengths."""
         encoding = self.target.encoding
         source = read(self.target.layer, encoding, sample_box(encoding))
-        body = {"recipe": recipe, "image": source.layout.header()}
+        self._ask("auto", {"recipe": recipe}, source, answered)
+
+    def find_subject(self) -> None:
+        """Let the daemon find the subject, and make a strength map of it."""
+        self._tell(_("Looking for the subject…"))
+        source = read(self.target.layer, self.target.encoding)
+        self._ask("subject", {"pack": None}, source, self._found)
+
+    def _found(self, message: Message) -> None:
+        if message.kind == "error":
+            self.fail(error_of(message))
+        elif message.kind == "subject" and self.map:
+            try:
+                made = put_mask(self.target.image, self.target.layer, message)
+            except LinkError as error:
+                self.fail(error)
+                return
+            self.map.choose(made)
+
+    def _ask(self, kind: str, body: Table, source: Source, answered: Answered) -> None:
+        frames = [b"".join(source.strips)]
         try:
-            self.line.post("auto", body, [b"".join(source.strips)], answered)
+            self.line.post(kind, {**body, "image": source.layout.header()}, frames, answered)
         except LinkError as error:
             self.fail(error)
 

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 PROTOCOL = 1
 MAX_HEADER = 1 << 20  # bytes
-MAX_FRAMES = 2
+MAX_FRAMES = 4
 MAX_FRAME = 1 << 32  # bytes
 GRACE = 3.0  # seconds that a bridge may take to cancel its jobs and end
 NO_WINDOW = 0x08000000 if sys.platform == "win32" else 0  # no console flashes up on Windows

@@ -12,7 +12,7 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib  # noqa: E402
 
-from .canvas import Encoding, read  # noqa: E402
+from .canvas import Encoding, read, read_small  # noqa: E402
 from .line import Line  # noqa: E402
 from .link import LinkError, Message, error_of  # noqa: E402
 from .maps import StrengthMap  # noqa: E402
@@ -24,14 +24,16 @@ from .recipes import (  # noqa: E402
     ends_of,
     halo_of,
     has_shares,
+    looks_at_all,
     place_of,
     scale_of,
 )
-from .results import to_pixbuf  # noqa: E402
-from .session import Layout, describe, result_of  # noqa: E402
+from .results import shown, to_pixbuf  # noqa: E402
+from .session import Layout, Source, describe, result_of  # noqa: E402
 from .view import PictureView, Shot  # noqa: E402
 from .words import _  # noqa: E402
 
+WHOLE = 1024  # pixels of the long side; depth of field works at half of it
 REST = 400  # ms without a new wish, until results to come are prepared
 
 
@@ -143,16 +145,8 @@ class LivePreview:
         return self._base
 
     def _read_base(self, box: Box, density: float) -> Any:
-        target = self.target
-        if density < 1:  # GIMP has the whole picture, and its smaller versions, at hand
-            width, height = (max(1, round(side * density)) for side in (box.width, box.height))
-            there = box.left, box.top, box.width, box.height
-            keep = Gimp.PixbufTransparency.SMALL_CHECKS
-            pixbuf = target.layer.get_sub_thumbnail(*there, width, height, keep)
-            if pixbuf is not None:
-                return pixbuf
-        pixels = b"".join(read(target.layer, target.encoding, box).strips)
-        return to_pixbuf(target.encoding.sized(box.width, box.height), pixels)
+        layer = self.target.layer
+        return shown(layer.get_buffer(), box, density, has_alpha=layer.has_alpha())
 
     def _ask(self, wish: Wish) -> None:
         """Gather the pixels strip by strip, while the window goes on, then ask for the result."""
@@ -166,13 +160,19 @@ class LivePreview:
 
     def _gather_key(self, wish: Wish) -> object:
         masked = None if self._map is None else (self._map.drawable.get_id(), self._map.offset)
-        return wish.crop, masked
+        return wish.crop, masked, self._needs_whole(wish)
+
+    def _needs_whole(self, wish: Wish) -> bool:
+        part = (wish.crop.width, wish.crop.height) != self.target.size
+        return part and looks_at_all(json.loads(wish.recipe))
 
     def _gather(self, wish: Wish, key: object) -> Iterator[bool]:
         target, frames, layouts = self.target, [], []
         sources = [read(target.layer, target.encoding, wish.crop)]
         if self._map is not None:
             sources.append(self._map.read(target.image, wish.crop))
+        if self._needs_whole(wish):
+            sources += self._whole()
         for source in sources:
             strips = []
             for strip in source.strips:
@@ -185,6 +185,17 @@ class LivePreview:
         self._want(wish)
         yield False
 
+    def _whole(self) -> list[Source]:
+        """Return the whole picture, small, and its map."""
+        target = self.target
+        scale = min(1.0, WHOLE / max(target.size))
+        sources = [read_small(target.layer, target.encoding, scale)]
+        if self._map is not None:
+            layout = sources[0].layout
+            small = Box(0, 0, layout.width, layout.height)
+            sources.append(self._map.read(target.image, small, scale))
+        return sources
+
     def _want(self, wish: Wish) -> None:
         try:
             self._latest.want(wish)
@@ -196,11 +207,12 @@ class LivePreview:
             raise LinkError("bad-message", "There are no pixels to send.")
         _key, frames, layouts = self._gathered
         headers = [layout.header() for layout in layouts]
-        body = {
-            "recipe": json.loads(wish.recipe),
-            "image": headers[0],
-            "mask": headers[1] if len(headers) > 1 else None,
-        }
+        masks = 1 if self._map is None else 2
+        body = {"recipe": json.loads(wish.recipe), **_forms(headers[:masks])}
+        if whole := headers[masks:]:
+            width, height = self.target.size
+            place = {"width": width, "height": height, "left": wish.crop.left, "top": wish.crop.top}
+            body["whole"] = place | _forms(whole)
         return self._line.post("restore", body, frames, self._answered)
 
     def _answered(self, message: Message) -> None:
@@ -289,6 +301,10 @@ class LivePreview:
         if self._resting:
             GLib.source_remove(self._resting)
             self._resting = 0
+
+
+def _forms(headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"image": headers[0], "mask": headers[1] if len(headers) > 1 else None}
 
 
 def _device(body: Mapping[str, Any]) -> str:

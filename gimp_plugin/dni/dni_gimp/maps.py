@@ -28,13 +28,16 @@ class StrengthMap:
     offset: tuple[int, int]
     """Where the restored layer's corner lies in it."""
 
-    def read(self, image: Gimp.Image, box: Box) -> Source:
-        """Return the strengths for this part of the restored layer; beyond its edge they are 0."""
+    def read(self, image: Gimp.Image, box: Box, scale: float = 1.0) -> Source:
+        """Return the strengths for this part of the restored layer; beyond its edge they are 0.
+
+        With another `scale` the layer is that much smaller, and the box is one of it.
+        """
         depth = depth_of(image)
         dtype, suffix = {"u8": ("u8", "u8"), "u16": ("u16", "u16")}.get(depth, ("f32", "float"))
         layout = Layout(box.height, box.width, 1, dtype)
-        at = self.offset[0] + box.left, self.offset[1] + box.top
-        return Source(layout, self._strips(layout, suffix, at))
+        x, y = (round(offset * scale) for offset in self.offset)
+        return Source(layout, self._strips(layout, suffix, (x + box.left, y + box.top), scale))
 
     def thumbnail(self, size: tuple[int, int], limit: int, *, invert: bool) -> GdkPixbuf.Pixbuf:
         """Return a small picture of it over a layer of this size, `limit` pixels at most a side."""
@@ -64,10 +67,13 @@ class StrengthMap:
             return "Y", 1
         return ("Y'aA", 2) if self.drawable.has_alpha() else ("Y'", 1)
 
-    def _strips(self, layout: Layout, suffix: str, at: tuple[int, int]) -> Iterator[bytes]:
+    def _strips(
+        self, layout: Layout, suffix: str, at: tuple[int, int], scale: float
+    ) -> Iterator[bytes]:
         model, samples = self._model()
         wide = Layout(layout.height, layout.width, samples, layout.dtype)
-        for strip in strips(self.drawable.get_buffer(), Encoding(wide, f"{model} {suffix}"), *at):
+        encoding = Encoding(wide, f"{model} {suffix}")
+        for strip in strips(self.drawable.get_buffer(), encoding, *at, scale):
             yield strip if samples == 1 else _every(strip, samples, layout.dtype)
 
 

@@ -170,6 +170,11 @@ def ends_of(recipe: Table, *, masked: bool = False) -> Iterator[Table]:
             yield {"stages": stages}
 
 
+def looks_at_all(recipe: Table) -> bool:
+    """Return whether the result of a part depends on the whole picture, however far away."""
+    return any(stage["effect"] == "dof" for stage in recipe["stages"])
+
+
 def halo_of(recipe: Table, packs: Iterable[Mapping[str, Any]]) -> int:
     """Return how many pixels around a part of the picture its result depends on."""
     packs = list(packs)

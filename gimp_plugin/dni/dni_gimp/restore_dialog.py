@@ -50,9 +50,11 @@ class RestoreDialog:
         for effect, row in self._rows.items():
             row.missing = {scale for name, scale in self._missing if name == effect.name}
 
-            pack = pack_for(packs, effect.name)
-            if pack is not None and pack.get("auto"):
+            pack = pack_for(packs, effect.name) or {}
+            if pack.get("auto"):
                 row.ask_for(self._ask_auto)
+            if pack.get("subject") and self.studio.map:
+                self.studio.map.offer(self.studio.find_subject)
 
     def _ask_auto(self, effect: Effect) -> None:
         row = self._rows[effect]

@@ -22,8 +22,8 @@ RECIPE_PARASITE = "dni-recipe"
 CHECKS = 8, 0x999999, 0x666666  # pixels and the two grays that stand for transparency
 
 
-def write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes) -> None:
-    """Write a whole picture into a buffer."""
+def write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes, x: int = 0, y: int = 0) -> None:
+    """Write a whole picture into a buffer, its corner at `x`, `y`."""
     layout = encoding.layout
     if len(pixels) != layout.nbytes:  # Gegl.Buffer.set would do nothing, silently
         raise ValueError(f"{len(pixels)} bytes for a picture of {layout.nbytes}")
@@ -32,7 +32,7 @@ def write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes) -> None:
         rows = min(STRIP, layout.height - top)
         start = top * layout.row_bytes
         strip = bytes(view[start : start + rows * layout.row_bytes])
-        where = Gegl.Rectangle.new(0, top, layout.width, rows)
+        where = Gegl.Rectangle.new(x, y + top, layout.width, rows)
         buffer.set(where, encoding.format, strip)
     buffer.flush()
 
@@ -44,22 +44,30 @@ def to_pixbuf(
 
     Only those in `part`, if given, and made `density` (0..1) times as large.
     """
-    part = part or Box(0, 0, encoding.layout.width, encoding.layout.height)
-    buffer = Gegl.Buffer.new(encoding.format, 0, 0, encoding.layout.width, encoding.layout.height)
+    layout = encoding.layout
+    part = part or Box(0, 0, layout.width, layout.height)
+    buffer = Gegl.Buffer.new(encoding.format, 0, 0, layout.width, layout.height)
     write(buffer, encoding, pixels)
+    return shown(buffer, part, density, has_alpha=layout.channels in (2, 4))
+
+
+def shown(buffer: Gegl.Buffer, part: Box, density: float, *, has_alpha: bool) -> GdkPixbuf.Pixbuf:
+    """Return a part of a buffer as the screen shows it, see `to_pixbuf`.
+
+    Not by Gimp.Drawable.get_sub_thumbnail: GIMP 3.0.4 frees its pixels wrongly.
+    """
     x, y = round(part.left * density), round(part.top * density)
     width, height = (max(1, round(side * density)) for side in (part.width, part.height))
-    has_alpha = encoding.layout.channels in (2, 4)
     model, samples = ("R'G'B'A u8", 4) if has_alpha else ("R'G'B' u8", 3)
     there = Gegl.Rectangle.new(x, y, width, height)
     data = GLib.Bytes.new(buffer.get(there, density, model, Gegl.AbyssPolicy.CLAMP))
-    shown = GdkPixbuf.Pixbuf.new_from_bytes(
+    pixbuf = GdkPixbuf.Pixbuf.new_from_bytes(
         data, GdkPixbuf.Colorspace.RGB, has_alpha, 8, width, height, samples * width
     )
     if has_alpha:
         nearest = GdkPixbuf.InterpType.NEAREST
-        shown = shown.composite_color_simple(width, height, nearest, 255, *CHECKS)
-    return shown
+        pixbuf = pixbuf.composite_color_simple(width, height, nearest, 255, *CHECKS)
+    return pixbuf
 
 
 def add_layer(

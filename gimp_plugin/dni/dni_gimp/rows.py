@@ -7,17 +7,16 @@ from typing import Any
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gimp, GObject, Gtk  # noqa: E402
+from gi.repository import Gdk, Gimp, GObject, Gtk  # noqa: E402
 
-from . import maps  # noqa: E402
 from .arguments import BLACK, BLURBS, NAMES  # noqa: E402
 from .recipes import SCALES, Effect, is_on  # noqa: E402
 from .words import _  # noqa: E402
 
 SCALE_WIDTH = 190  # pixels: long enough to set single percents by hand
-THUMBNAIL = 64  # pixels
 BOTH_WAYS = GObject.BindingFlags.BIDIRECTIONAL | GObject.BindingFlags.SYNC_CREATE
 
 
@@ -38,9 +37,20 @@ class Slider:
             widget.set_valign(Gtk.Align.CENTER)
             grid.attach(widget, column, row, 1, 1)
 
-    def bind(self, config: Gimp.ProcedureConfig, name: str) -> None:
-        """Let it set this argument."""
+    def bind(self, config: Gimp.ProcedureConfig, name: str, label: Gtk.Widget) -> None:
+        """Let it set this argument; a double click on its label brings the default back."""
         config.bind_property(name, self.adjustment, "value", BOTH_WAYS)
+        default = config.find_property(name).get_default_value()
+        hint = _("Double click: {value:.0f} again").format(value=default)
+        about = label.get_tooltip_text()
+        label.set_tooltip_text(f"{about}\n{hint}" if about else hint)
+        label.connect("button-press-event", self._on_press, default)
+
+    def _on_press(self, _: Gtk.Widget, event: Gdk.EventButton, default: float) -> bool:
+        twice = event.type == Gdk.EventType.DOUBLE_BUTTON_PRESS
+        if twice:
+            self.adjustment.set_value(default)
+        return bool(twice)
 
     def set_sensitive(self, sensitive: bool) -> None:
         """Let it be moved or not."""
@@ -70,21 +80,19 @@ class EffectRow:
         blurb = BLURBS[effect.strength]
         self._switch = self._make_switch(grid, row)
         row = row if effect.on else row + 1
-        if not effect.on:
-            name = Gtk.Label.new_with_mnemonic(NAMES[effect.strength])
-            name.set_halign(Gtk.Align.START)
-            grid.attach(name, 0, row, 1, 1)
         self._slider = Slider(grid, row, blurb)
-        self._slider.bind(config, effect.strength)
+        name = self._switch if effect.on else _name(grid, row, NAMES[effect.strength], blurb)
         if not effect.on:
-            name.set_mnemonic_widget(self._slider.scale)
+            name.get_child().set_mnemonic_widget(self._slider.scale)
+        self._slider.bind(config, effect.strength, name)
         self._slider.scale.get_accessible().set_name(NAMES[effect.strength].replace("_", ""))
         self.auto = self._make_auto(grid, row)
-        self._black = Gtk.Label(label=BLACK, halign=Gtk.Align.START, margin_start=24)
-        self._outside = Slider(grid, row + 1, _("The same where the strength map is black"))
-        self._outside.bind(config, effect.outside)
+        black = _("The same where the strength map is black")
+        self._outside = Slider(grid, row + 1, black)
+        self._black = _name(grid, row + 1, BLACK, black)
+        self._black.set_margin_start(24)
+        self._outside.bind(config, effect.outside, self._black)
         self._outside.scale.get_accessible().set_name(BLACK)
-        grid.attach(self._black, 0, row + 1, 1, 1)
         self._lack = Gtk.Label(halign=Gtk.Align.START, xalign=0, ellipsize=3)
         self._lack.set_no_show_all(True)
         self._lack.get_style_context().add_class("dim-label")
@@ -155,6 +163,16 @@ class EffectRow:
         return self.missing >= ({1} if self._effect.on else {2, 4})
 
 
+def _name(grid: Gtk.Grid, row: int, text: str, about: str) -> Gtk.EventBox:
+    """Put a slider's name before it, in a box, since a label alone hears no mouse."""
+    label = Gtk.Label.new_with_mnemonic(text)
+    label.set_halign(Gtk.Align.START)
+    box = Gtk.EventBox(visible_window=False, tooltip_text=about)
+    box.add(label)
+    grid.attach(box, 0, row, 1, 1)
+    return box
+
+
 def _lack_text(missing: set[int]) -> str:
     if missing & {2, 4} and not missing >= {2, 4}:
         scale = next(iter(missing))
@@ -197,79 +215,6 @@ class ScaleButtons:
         """Let only what is there be chosen."""
         for nick, button in self._buttons.items():
             button.set_sensitive(SCALES[nick] not in missing)
-
-
-class MapChooser:
-    """Which drawable is the strength map, whether it is inverted, and what it looks like."""
-
-    def __init__(self, config: Gimp.ProcedureConfig, image: Gimp.Image, layer: Gimp.Layer) -> None:
-        self._config, self._image, self._layer = config, image, layer
-        self._drawables = maps.drawables(image, layer)
-        self.combo = Gtk.ComboBoxText()
-        self.combo.append("none", _("None: the same everywhere"))
-        if layer.get_mask() is not None:
-            self.combo.append("layer-mask", _("Layer mask"))
-        if not Gimp.Selection.is_empty(image):
-            self.combo.append("selection", _("Selection"))
-        for name, drawable in self._drawables:
-            self.combo.append(str(drawable.get_id()), name)
-        self.combo.set_tooltip_text(_("Gives each pixel its own strength, from black to white"))
-        for cell in self.combo.get_cells():
-            cell.set_property("ellipsize", 3)  # Pango.EllipsizeMode.END
-        self.invert = Gtk.CheckButton.new_with_mnemonic(_("In_vert"))
-        self.invert.set_tooltip_text(_("Exchange black and white in the strength map"))
-        config.bind_property("invert", self.invert, "active", BOTH_WAYS)
-        self.thumbnail = Gtk.Image(no_show_all=True)
-        self.thumbnail.set_tooltip_text(_("The strength map: white has the full strength"))
-        self.combo.connect("changed", lambda *_: self._choose())
-        self.follow()
-
-    def attach(self, grid: Gtk.Grid) -> None:
-        """Take two rows of the grid."""
-        self.combo.set_hexpand(True)
-        labelled(grid, 0, _("Strength _map"), self.combo)
-        row = Gtk.Box(spacing=8)
-        row.pack_start(self.invert, False, False, 0)
-        row.pack_end(self.thumbnail, False, False, 0)
-        grid.attach(row, 1, 1, 3, 1)
-
-    def follow(self) -> None:
-        """Show what the arguments say; a map that this picture does not have becomes none."""
-        choice = self._config.get_property("mask")
-        drawable = self._config.get_property("mask-drawable")
-        if choice == "drawable":
-            choice = "none" if drawable is None else str(drawable.get_id())
-        if self.combo.get_active_id() != choice and not self.combo.set_active_id(choice):
-            self.combo.set_active_id("none")
-        self.invert.set_sensitive(choice != "none")
-
-    def _choose(self) -> None:
-        choice = self.combo.get_active_id()
-        chosen = {str(drawable.get_id()): drawable for _name, drawable in self._drawables}
-        if choice in chosen:
-            self._config.set_property("mask-drawable", chosen[choice])
-            self._config.set_property("mask", "drawable")
-        elif choice:
-            self._config.set_property("mask", choice)
-        self._show_thumbnail()
-
-    def found(self) -> maps.StrengthMap | None:
-        """Return the map that is chosen."""
-        get = self._config.get_property
-        return maps.find_map(self._image, self._layer, get("mask"), get("mask-drawable"))
-
-    def _show_thumbnail(self) -> None:
-        found = self.found()
-        self.thumbnail.set_visible(found is not None)
-        if found is not None:
-            size = self._layer.get_width(), self._layer.get_height()
-            invert = self._config.get_property("invert")
-            self.thumbnail.set_from_pixbuf(found.thumbnail(size, THUMBNAIL, invert=invert))
-
-    def update(self) -> None:
-        """Follow a change of the arguments."""
-        self.follow()
-        self._show_thumbnail()
 
 
 def choice_combo(

@@ -142,15 +142,16 @@ class PictureView:
         return shot.box == self.view.box()
 
     def _divide(self, canvas: Any, before: Any) -> None:
-        width, height = self.view.window
+        height = self.view.window[1]
         x = self._line()
         if x > 0:
             before.copy_area(0, 0, x, height, canvas, 0, 0)
-        left, right = max(0, x - 1), min(width, x + 2)
-        canvas.new_subpixbuf(left, 0, right - left, height).fill(EDGE)
-        _fill(canvas, x, 0, 1, height, LINE)
-        _fill(canvas, x - 4, height // 2 - 18, 9, 36, EDGE)
-        _fill(canvas, x - 3, height // 2 - 17, 7, 34, LINE)
+        one = self._factor()
+        middle = height // 2
+        _fill(canvas, x - one, 0, 3 * one, height, EDGE)
+        _fill(canvas, x, 0, one, height, LINE)
+        _fill(canvas, x - 4 * one, middle - 18 * one, 9 * one, 36 * one, EDGE)
+        _fill(canvas, x - 3 * one, middle - 17 * one, 7 * one, 34 * one, LINE)
 
     def _line(self) -> int:
         width = self.view.window[0]
@@ -197,7 +198,13 @@ class PictureView:
         if event.button == 1:
             x, y = self._point(event)
             self._hand = ("line" if self._on_line(x) else "picture"), x, y
+            if event.type == Gdk.EventType.DOUBLE_BUTTON_PRESS and not self._on_line(x):
+                self._toggle_zoom(x, y)
         return True
+
+    def _toggle_zoom(self, x: float, y: float) -> None:
+        fit = self.view.fitting()
+        self.look(fit if self.view.zoom > fit.zoom else self.view.zoomed(1.0, (x, y)))
 
     def _on_line(self, x: float) -> bool:
         return (

@@ -11,12 +11,14 @@ from tqdm import tqdm
 from dnid.engine.device import find_device
 from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
+from dnid.errors import BadInput
 from dnid.packs.store import open_pack
 from dnipack.calibrate import calibrate, write_curve
 from dnipack.commands.measure import add_kind, photos_in
-from dnipack.levels import kind_for
+from dnipack.levels import Kind, kind_for
 from dnipack.photos import Photo, load_photo, load_pool, middle
 from dnipack.recipe import load_recipe
+from dnipack.scenes import load_scenes
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     keep_freed_blocks()
     pack = open_pack(options.pack)
     kind = kind_for(pack.manifest, options.kind)
-    photos = [middle(photo, options.side) for photo in _photos(options)]
+    photos = [middle(photo, options.side) for photo in _photos(options, kind)]
     runner = PackRunner(pack, find_device("auto"))
     with tqdm(total=len(kind.calibrated), unit="level", disable=None) as bar:
         curve = calibrate(runner, photos, kind, bar.update)
@@ -58,7 +60,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _photos(options: argparse.Namespace) -> list[Photo]:
-    if options.recipe is None:
+def _photos(options: argparse.Namespace, kind: Kind) -> list[Photo]:
+    if options.recipe is None and not kind.renders:
         return [load_photo(path) for path in photos_in(options.data)]
-    return load_pool(options.data, load_recipe(options.recipe).validation)[1]
+    if options.recipe is None:
+        raise BadInput("Depth of field needs subjects: give the --recipe with the [[scenes]].")
+    recipe = load_recipe(options.recipe)
+    if kind.renders:
+        return load_scenes(options.data, recipe.scenes, recipe.working_side).kept_back
+    return load_pool(options.data, recipe.validation)[1]

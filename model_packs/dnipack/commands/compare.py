@@ -20,20 +20,21 @@ from dnipack.build import write_atomically
 from dnipack.commands.measure import (
     add_features,
     add_kind,
+    add_recipe,
+    cases_at,
     distance_in,
     find_pack,
     numbers,
-    photos_in,
 )
 from dnipack.importer import read_source
 from dnipack.levels import kind_for
-from dnipack.measure import POSITIONS, degraded_photos, metrics_for
-from dnipack.study import Blends, Contender, Fixed, Level, Mixing, score
+from dnipack.measure import POSITIONS, metrics_for
+from dnipack.study import Blends, Contender, Fixed, Level, Mixing, MixingNeighbours, score
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
 
-MIXING = "mixing"
+MIXING, NEIGHBOURS = "mixing", "neighbours"
 
 
 def add_parser(commands: Commands) -> None:
@@ -48,7 +49,8 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--with", dest="other", required=True, metavar="OTHER",
         help=f"another pack, a checkpoint (.pth, .pt, .safetensors), or `{MIXING}`: the pictures "
-        "at the two ends of the pack's slider, mixed",
+        f"at the two ends of the pack's slider, mixed, or `{NEIGHBOURS}`: those of the two anchors "
+        "between which the slider stands",
     )  # fmt: skip
     parser.add_argument("--data", type=Path, required=True, help="folder of clean photos")
     parser.add_argument(
@@ -56,6 +58,7 @@ def add_parser(commands: Commands) -> None:
         help="σ of noise (20,30,40,50,60) or camera (2,4,8,16,24), quality of jpeg (10,20,30,40)",
     )  # fmt: skip
     add_kind(parser)
+    add_recipe(parser)
     add_features(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.set_defaults(run=run)
@@ -67,13 +70,13 @@ def run(options: argparse.Namespace) -> int:
     manifest = runner.pack.manifest
     contenders = [Blends(runner, POSITIONS), _other(options.other, runner)]
     metrics = metrics_for(manifest.scale, distance_in(options.features))
-    kind, paths = kind_for(manifest, options.kind), photos_in(options.data)
+    kind = kind_for(manifest, options.kind)
+    count, cases = cases_at(options, kind, manifest.scale)
     levels: Sequence[float] = options.levels or kind.measured or [manifest.scale]
     results = []
-    with tqdm(total=len(paths) * len(levels), unit="picture", disable=None) as bar:
+    with tqdm(total=count * len(levels), unit="picture", disable=None) as bar:
         for level in levels:
-            cases = degraded_photos(paths, kind.degradation(level), manifest.scale)
-            results.append(score(contenders, cases, metrics, level, bar.update))
+            results.append(score(contenders, cases(level), metrics, level, bar.update))
     _print(results)
     if options.json:
         write_atomically(options.json, json.dumps([asdict(r) for r in results], indent=1).encode())
@@ -85,6 +88,8 @@ def _other(name: str, runner: PackRunner) -> Contender:
     other: Contender
     if name == MIXING:
         return Mixing(runner, POSITIONS)
+    if name == NEIGHBOURS:
+        return MixingNeighbours(runner, POSITIONS)
     if Path(name).is_file():
         source = read_source(Path(name))
         network = build(source.architecture, source.options).eval().requires_grad_(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +19,20 @@ from dnid.errors import BadInput
 from dnid.packs.store import Pack, PackStore, default_folders, open_pack
 from dnipack.build import write_atomically
 from dnipack.features import load_features
-from dnipack.levels import KINDS, kind_for
+from dnipack.levels import KINDS, Kind, kind_for
 from dnipack.measure import (
+    Case,
     LevelResult,
     Metric,
     degraded_photos,
     measure,
     metrics_for,
     paired_photos,
-)  # fmt: skip
+    rendered_scenes,
+)
 from dnipack.photos import find_photos
+from dnipack.recipe import load_recipe
+from dnipack.scenes import load_scenes
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -46,9 +50,11 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of photos")
     parser.add_argument(
         "--levels", type=numbers, metavar="L,L…",
-        help="σ of noise (20,30,40,50,60) or camera (2,4,8,16,24), quality of jpeg (10,20,30,40)",
+        help="σ of noise (20,30,40,50,60) or camera (2,4,8,16,24), quality of jpeg (10,20,30,40), "
+        "radius of lens in % (0.25,0.5,1,2)".replace("%", "%%"),
     )  # fmt: skip
     add_kind(parser)
+    add_recipe(parser)
     parser.add_argument(
         "--pairs", nargs=2, metavar=("DEGRADED", "TRUTH"),
         help="file names when photos are degraded already, such as '*_real.*' '*_mean.*'",
@@ -63,6 +69,27 @@ def add_kind(parser: argparse.ArgumentParser) -> None:
         "--kind", choices=sorted(KINDS),
         help="what degrades the photos (default: noise for denoise, jpeg for dejpeg)",
     )  # fmt: skip
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recipe", type=Path,
+        help="for dof: whose [[scenes]] that were kept back are rendered, below --data",
+    )  # fmt: skip
+
+
+def cases_at(
+    options: argparse.Namespace, kind: Kind, scale: int
+) -> tuple[int, Callable[[float], Iterator[Case]]]:
+    """How many pictures `--data` gives, and level → what they are at it. Raises BadInput."""
+    if not kind.renders:
+        paths = photos_in(options.data)
+        return len(paths), lambda level: degraded_photos(paths, kind.degradation(level), scale)
+    if options.recipe is None:
+        raise BadInput("Depth of field needs subjects: give the --recipe with the [[scenes]].")
+    recipe = load_recipe(options.recipe)
+    scenes = load_scenes(options.data, recipe.scenes, recipe.working_side).kept_back
+    return len(scenes), lambda level: rendered_scenes(scenes, kind.degradation(level))
 
 
 def add_features(parser: argparse.ArgumentParser) -> None:
@@ -98,13 +125,13 @@ def _levels(
     manifest = runner.pack.manifest
     kind = kind_for(manifest, options.kind)
     levels: Sequence[float] = options.levels or kind.measured or [manifest.scale]
-    paths = photos_in(options.data)
+    count, cases = cases_at(options, kind, manifest.scale)
     results = []
-    with tqdm(total=len(paths) * len(levels), unit="picture", disable=None) as bar:
+    with tqdm(total=count * len(levels), unit="picture", disable=None) as bar:
         for level in levels:
-            cases = degraded_photos(paths, kind.degradation(level), manifest.scale)
             nominal = min(max(kind.strength(level), 0.0), 1.0)
-            results.append(measure(runner, cases, metrics, level, nominal, progress=bar.update))
+            result = measure(runner, cases(level), metrics, level, nominal, progress=bar.update)
+            results.append(result)
     return results
 
 

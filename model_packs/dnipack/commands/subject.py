@@ -24,12 +24,14 @@ def add_parser(commands: Commands) -> None:
         "subject",
         help="train what finds the subject of a photo",
         description="Train the small network that tells the subject from the background, write "
-        "it into the pack, and print how it does on the photos that the recipe keeps back.",
+        "it into the pack, and print how it does on the photos that the recipe keeps back. One "
+        "that the pack has already is trained further.",
     )
     parser.add_argument("pack", type=Path, help="a pack folder")
     parser.add_argument("--recipe", type=Path, required=True, help="the recipe of the pack")
     parser.add_argument("--data", type=Path, required=True, help="the photos of its training")
     parser.add_argument("--steps", type=int, default=2500, help="(default 2500)")
+    parser.add_argument("--seed", type=int, default=0, help="of the crops (default 0)")
     parser.set_defaults(run=run)
 
 
@@ -44,7 +46,9 @@ def run(options: argparse.Namespace) -> int:
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
 
-        network = train_finder(scenes, options.steps, progress=show)
+        network = train_finder(
+            scenes, options.steps, start=pack.finder(), progress=show, seed=options.seed
+        )
     write_finder(options.pack, pack.manifest, network)
     result = check(network, scenes.kept_back, scenes.kept_back_other)
     print(f"IoU on {len(result.ious)} photos kept back: mean {mean(result.ious):.3f},"
