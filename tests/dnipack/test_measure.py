@@ -219,8 +219,10 @@ def test_what_cannot_be_measured_is_refused(
     assert said in capsys.readouterr().err
 
 
-def test_effects_without_a_kind_are_refused(tmp_path: Path) -> None:
-    """How to blur a background for measuring is not known."""
-    manifest = replace(open_pack(write_brightening(tmp_path)).manifest, effect="dof")
-    with pytest.raises(BadInput, match="How to degrade photos for dof is not known"):
-        kind_for(manifest)
+def test_kinds_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    """A lens is for depth of field, and nothing else is."""
+    manifest = open_pack(write_brightening(tmp_path)).manifest
+    assert kind_for(replace(manifest, effect="dof")).renders
+    for effect, kind in (("dof", "noise"), ("denoise", "lens"), ("sr", "lens")):
+        with pytest.raises(BadInput, match=f"A pack for {effect} is not measured on {kind}"):
+            kind_for(replace(manifest, effect=effect), kind)
