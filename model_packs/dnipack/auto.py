@@ -6,22 +6,20 @@ learns to tell the strength from a crop. A minute or three on two cores.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from dnid.engine.auto import propose
 from dnid.errors import BadInput
 from dnid.networks.estimator import Estimator, build_estimator
-from dnid.packs.manifest import Manifest, SideNetwork
-from dnipack.build import write_atomically
+from dnid.packs.manifest import Manifest
+from dnipack.build import write_side_network
 from dnipack.degrade import Camera, Degradation, Jpeg, Noise, Zoom
 from dnipack.photos import CropSampler, Photo, to_tensor
 from dnipack.recipe import TrainingRecipe
@@ -159,8 +157,4 @@ def mean_error(proposals: Mapping[float, Sequence[float]]) -> float:
 
 def write_estimator(folder: Path, manifest: Manifest, lesson: Lesson, network: Estimator) -> None:
     """auto.safetensors, then manifest.json with its hash and all else as it was."""
-    data = save({key: value.half().contiguous() for key, value in network.state_dict().items()})
-    sha256 = hashlib.sha256(data).hexdigest()
-    auto = SideNetwork(sha256, lesson.architecture, lesson.options)
-    write_atomically(folder / "auto.safetensors", data)
-    write_atomically(folder / "manifest.json", replace(manifest, auto=auto).to_json().encode())
+    write_side_network(folder, manifest, "auto", network, lesson.architecture, lesson.options)

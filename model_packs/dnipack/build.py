@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -12,7 +14,7 @@ from torch import nn
 
 from dnid.dni.blend import AnchorStack
 from dnid.errors import BadInput
-from dnid.packs.manifest import Manifest
+from dnid.packs.manifest import Manifest, SideNetwork
 from dnipack.halo import pack_halo
 from dnipack.photos import Photo
 from dnipack.recipe import TrainingRecipe
@@ -72,6 +74,22 @@ def _write_anchor(state: State, path: Path) -> str:
     data = save({key: value.contiguous() for key, value in state.items()})
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def write_side_network(
+    folder: Path,
+    manifest: Manifest,
+    key: str,
+    network: nn.Module,
+    architecture: str,
+    options: Mapping[str, Any],
+) -> None:
+    """<key>.safetensors in float16, then manifest.json with its hash under `key` (`auto`,
+    `subject`) and all else as it was."""
+    sha256 = _write_anchor(_rounded(network.state_dict()), folder / f"{key}.safetensors")
+    change: dict[str, Any] = {key: SideNetwork(sha256, architecture, options)}
+    changed = replace(manifest, **change)
+    write_atomically(folder / "manifest.json", changed.to_json().encode())
 
 
 def write_atomically(path: Path, data: bytes) -> None:

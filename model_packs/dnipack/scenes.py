@@ -162,8 +162,3 @@ def _drawn_mask(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     edge = np.exp(rng.uniform(np.log(0.01), np.log(0.5)))
     shares = np.clip(np.asarray(wide) / edge + 0.5, 0, 1)
     return np.asarray(255 * shares, np.uint8)
-
-
-def as_batches(scenes: Sequence[Scene]) -> list[Tensor]:
-    """1×4×H×W each, in 0..1."""
-    return [to_tensor(scene) for scene in scenes]

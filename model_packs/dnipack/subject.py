@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
 from dnid.engine.whole import find_subject, padded
 from dnid.errors import NoSubject
 from dnid.networks.subject import SubjectFinder, build_finder
-from dnid.packs.manifest import Manifest, SideNetwork
-from dnipack.build import write_atomically
+from dnid.packs.manifest import Manifest
+from dnipack.build import write_side_network
 from dnipack.photos import to_tensor
 from dnipack.scenes import Scene, Scenes, SceneSampler
 
@@ -131,7 +129,4 @@ def _finds(network: SubjectFinder, scene: Scene) -> bool:
 
 def write_finder(folder: Path, manifest: Manifest, network: SubjectFinder) -> None:
     """subject.safetensors, then manifest.json with its hash and all else as it was."""
-    data = save({key: value.half().contiguous() for key, value in network.state_dict().items()})
-    side = SideNetwork(hashlib.sha256(data).hexdigest(), ARCHITECTURE, OPTIONS)
-    write_atomically(folder / "subject.safetensors", data)
-    write_atomically(folder / "manifest.json", replace(manifest, subject=side).to_json().encode())
+    write_side_network(folder, manifest, "subject", network, ARCHITECTURE, OPTIONS)

@@ -11,14 +11,12 @@ from tqdm import tqdm
 from dnid.engine.device import find_device
 from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
-from dnid.errors import BadInput
 from dnid.packs.store import open_pack
 from dnipack.calibrate import calibrate, write_curve
-from dnipack.commands.measure import add_kind, photos_in
+from dnipack.commands.measure import add_kind, kept_scenes, photos_in
 from dnipack.levels import Kind, kind_for
 from dnipack.photos import Photo, load_photo, load_pool, middle
 from dnipack.recipe import load_recipe
-from dnipack.scenes import load_scenes
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -61,11 +59,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _photos(options: argparse.Namespace, kind: Kind) -> list[Photo]:
-    if options.recipe is None and not kind.renders:
-        return [load_photo(path) for path in photos_in(options.data)]
-    if options.recipe is None:
-        raise BadInput("Depth of field needs subjects: give the --recipe with the [[scenes]].")
-    recipe = load_recipe(options.recipe)
     if kind.renders:
-        return load_scenes(options.data, recipe.scenes, recipe.working_side).kept_back
-    return load_pool(options.data, recipe.validation)[1]
+        return kept_scenes(options)
+    if options.recipe is None:
+        return [load_photo(path) for path in photos_in(options.data)]
+    return load_pool(options.data, load_recipe(options.recipe).validation)[1]

@@ -32,7 +32,7 @@ from dnipack.measure import (
 )
 from dnipack.photos import find_photos
 from dnipack.recipe import load_recipe
-from dnipack.scenes import load_scenes
+from dnipack.scenes import Scene, load_scenes
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -85,11 +85,16 @@ def cases_at(
     if not kind.renders:
         paths = photos_in(options.data)
         return len(paths), lambda level: degraded_photos(paths, kind.degradation(level), scale)
+    scenes = kept_scenes(options)
+    return len(scenes), lambda level: rendered_scenes(scenes, kind.degradation(level))
+
+
+def kept_scenes(options: argparse.Namespace) -> list[Scene]:
+    """Those that `--recipe` keeps back, below `--data`. Raises BadInput without a recipe."""
     if options.recipe is None:
         raise BadInput("Depth of field needs subjects: give the --recipe with the [[scenes]].")
     recipe = load_recipe(options.recipe)
-    scenes = load_scenes(options.data, recipe.scenes, recipe.working_side).kept_back
-    return len(scenes), lambda level: rendered_scenes(scenes, kind.degradation(level))
+    return load_scenes(options.data, recipe.scenes, recipe.working_side).kept_back
 
 
 def add_features(parser: argparse.ArgumentParser) -> None:
