@@ -276,6 +276,7 @@ class Screen:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+        command += ["-r"]  # a busy machine holds a key for long; it must not repeat
         self._server = self._start(command)
         number = self._server.stdout.readline().decode().strip() if self._server.stdout else ""
         self.display = f":{number}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from tests.service.processes import PATIENCE, BridgeProcess, eventually, restore_header
 
 from dnid.service import connection
+from dnid.service.bridge import Bridge as InProcess
 from dnid.service.client import Client, daemon_status
 
 Bridge = Callable[..., BridgeProcess]
@@ -106,6 +109,23 @@ def test_sigterm_while_nothing_happens(bridge: Bridge) -> None:
         pass
     one.process.send_signal(signal.SIGTERM)
     assert one.process.wait(PATIENCE) == 0
+
+
+def test_a_signal_whose_exception_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a signal handler raises while a destructor runs is ignored; the bridge ends yet."""
+    more = threading.Event()
+    inside = InProcess(lambda _: more.wait() and 0, len, [])
+    monkeypatch.setattr(inside, "_connect", lambda name: None)
+
+    def wait() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            inside.be_told_to_end()
+
+    monkeypatch.setattr(inside, "_wait", wait)
+    assert inside.run() == 0
+    more.set()
+    assert inside.ended.wait(PATIENCE)
+    inside.incoming.close()
 
 
 def test_a_killed_daemon(bridge: Bridge) -> None:

@@ -35,7 +35,7 @@ def run_bridge(stdin: BinaryIO, stdout: BinaryIO, command: Sequence[str] = DAEMO
     bridge = Bridge(source.readinto, sink.write, command)
     sys.stdout = sys.stderr  # a stray print would break the framing
     signal.set_wakeup_fd(bridge.incoming.wakeup_fd, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, bridge.be_told_to_end)
     try:
         return bridge.run()
     except (KeyboardInterrupt, BrokenPipeError):  # told to end, or nobody reads any more
@@ -59,16 +59,22 @@ class Bridge:
         self.channel: Channel | None = None
         self.unfinished: dict[str, object] = {}
         """id → kind of the requests that the daemon has not answered."""
+        self.told_to_end = False
 
     def run(self) -> int:
         threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
         self._connect("")  # at once: the daemon loads while the user still looks
         exit_code = None
-        while exit_code is None:
+        while exit_code is None and not self.told_to_end:
             self._wait()
             self._pass_back()
             exit_code = self._pass_all_on()
-        return exit_code
+        return exit_code or 0
+
+    def be_told_to_end(self, *_: object) -> None:
+        """The signal handler: ends a blocking write at once, and `run` in any case."""
+        self.told_to_end = True  # an exception in a destructor is ignored, also this one
+        raise KeyboardInterrupt
 
     def hang_up(self) -> None:
         """Cancel what nobody waits for any more."""
