@@ -9,6 +9,7 @@ from typing import Any
 from dnid.errors import BadInput
 from dnid.packs.manifest import is_id
 from dnipack.degrade import degradation
+from dnipack.degrade.interval import check_probability
 
 LOSSES = ("l1", "l2", "psnr")
 
@@ -65,6 +66,9 @@ class AnchorPlan:
     network: Mapping[str, Any] | None = None
     """A stepping stone's own network; None: the recipe's. A child of another network takes
     from its parent the layers that have the same name and shape."""
+    between: float = 0.0
+    """Share of the steps that train a blend with the parent on the degradation between the
+    two (between.py); the other steps train the anchor itself."""
     gan: Mapping[str, Any] | None = None
     """Fine-tune against a discriminator, with these options of GanPlan; None: by `loss` alone."""
 
@@ -83,6 +87,9 @@ class AnchorPlan:
                 raise BadInput(f"Anchor {self.name}: {name} is a whole number of at least 1.")
         if not is_count(self.steps) or not 0 < self.learning_rate < 1:
             raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
+        check_probability(self.between, f"anchor {self.name}, between")
+        if self.between and (self.parent is None or self.gan is not None):
+            raise BadInput(f"Anchor {self.name}: between needs a parent, and no gan.")
         self.gan_plan()
 
     def gan_plan(self) -> GanPlan | None:

@@ -21,7 +21,7 @@ from dnipack.scenes import SceneFolder
 
 _LATER_OPTIONS: dict[str, Any] = {
     "target": "clean", "loss": "l1", "batch": None, "crop": None, "prepare": None,
-    "gan": None,
+    "between": 0.0, "gan": None,
 }  # fmt: skip
 """Options that came after the first weights, with what these had."""
 _APART = ("about", "network")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from dnid.errors import BadInput
 from dnid.networks.edsr import EDSR
 from dnid.networks.unet import UNet, zero_last_layer
+from dnipack.between import Way, draw_share
 from dnipack.degrade import degradation
 from dnipack.features import Features
 from dnipack.objective import objective_of
@@ -80,7 +82,7 @@ def train_anchor(
     saved = time.monotonic()
     while run.step < plan.steps:
         loss = run.advance(sampler)
-        if run.step % VALIDATE_EVERY == 0 or run.step == plan.steps:
+        if probe and (run.step % VALIDATE_EVERY == 0 or run.step == plan.steps):
             psnr = run.validate(probe)
         report(Moment(plan.name, run.step, plan.steps, loss, psnr))
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -110,6 +112,7 @@ class _Run:
         if plan.parent is not None:
             _inherit(self.network, recipe, plan, work)
         self.network.to(self.device)
+        self.way = _way_from_parent(self.network, recipe, plan) if plan.between else None
         self.optimiser = torch.optim.Adam(self.network.parameters(), plan.learning_rate)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.pairs = _Pairs(plan)
@@ -124,9 +127,10 @@ class _Run:
         pace = _schedule(self.step, self.plan.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * pace
-        target, degraded = self.pairs.of(clean, generator)
+        run, pairs = self._task(rng)
+        target, degraded = pairs.of(clean, generator)
         with torch.autocast(self.device.type, torch.bfloat16):
-            output = self.network(degraded).float()
+            output = run(degraded).float()
         loss = self.objective.loss(output, target, pace)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -134,6 +138,14 @@ class _Run:
         self.step += 1
         self._update_average()
         return float(loss.detach())
+
+    def _task(self, rng: np.random.Generator) -> tuple[Callable[[Tensor], Tensor], _Pairs]:
+        """The anchor and what it learns from; with `between`, now and then a blend."""
+        share = draw_share(self.plan.between, rng)
+        if self.way is None or share == 1:
+            return self.network, self.pairs
+        pairs = _Pairs(self.plan, self.way.degradation(share))
+        return partial(self.way.run, self.network, share=share), pairs
 
     def _update_average(self) -> None:
         state = self.network.state_dict()
@@ -236,6 +248,17 @@ def _inherit(network: nn.Module, recipe: TrainingRecipe, plan: AnchorPlan, work:
     network.load_state_dict(state)
 
 
+def _way_from_parent(network: nn.Module, recipe: TrainingRecipe, plan: AnchorPlan) -> Way:
+    """`network` holds the parent's weights still. Raises BadInput when the parent is another
+    network, or degrades in another way."""
+    assert plan.parent is not None
+    parent = recipe.anchor(plan.parent)
+    if recipe.network_of(parent) != recipe.network_of(plan):
+        raise BadInput(f"Anchor {plan.name}: between needs a parent of the same network.")
+    start = {k: v.detach().clone() for k, v in network.state_dict().items()}
+    return Way(start, parent.degradation, plan.degradation)
+
+
 def _schedule(step: int, steps: int) -> float:
     """Linear warm-up, then half a cosine down to 1/1000."""
     warmup = min(1.0, (step + 1) / min(WARMUP_STEPS, steps))
@@ -245,9 +268,10 @@ def _schedule(step: int, steps: int) -> float:
 class _Pairs:
     """What an anchor learns from."""
 
-    def __init__(self, plan: AnchorPlan) -> None:
+    def __init__(self, plan: AnchorPlan, table: Mapping[str, Any] | None = None) -> None:
+        """`table`: another degradation than the plan's."""
         self.prepare = degradation(plan.prepare) if plan.prepare is not None else None
-        self.degrade = degradation(plan.degradation)
+        self.degrade = degradation(plan.degradation if table is None else table)
         self.target = plan.target
 
     def of(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

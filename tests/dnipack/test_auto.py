@@ -12,12 +12,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.dnipack.small_recipe import TOML
 from tests.small import write_pack
+from torch import Tensor
 
 from dnid.errors import BadInput
 from dnid.networks.estimator import build_estimator
 from dnid.packs.store import open_pack
 from dnipack import auto
-from dnipack.auto import LESSONS, check, mean_error, train_estimator, write_estimator
+from dnipack.auto import (
+    LESSONS,
+    by_cost,
+    by_strength,
+    check,
+    check_costs,
+    mean_error,
+    train_estimator,
+    write_estimator,
+)
 from dnipack.cli import main
 from dnipack.recipe import load_recipe
 
@@ -37,7 +47,8 @@ def test_it_learns_the_strength() -> None:
     """Here strength darkens; after some steps the proposals for a new picture follow it."""
     darkening = auto.Lesson(lambda strength: lambda clean, _: clean * (1 - 0.8 * strength))
     grey = [np.full((32, 32, 3), value, np.uint8) for value in (230, 240, 250)]
-    network = train_estimator(darkening, grey, 30, batch=6, crop=32)
+    batches = by_strength(darkening, grey, batch=6, crop=32)
+    network = train_estimator(darkening, batches, 30)
     proposals = check(network, darkening, [np.full((48, 40, 3), 235, np.uint8)])
     found = [value for (value,) in proposals.values()]
     assert found == sorted(found)
@@ -47,19 +58,32 @@ def test_it_learns_the_strength() -> None:
 def test_the_same_seed_gives_the_same_network() -> None:
     """Bit for bit."""
     first, second = (
-        train_estimator(LESSONS["jpeg"], [scene(0)], 3, batch=2, crop=32) for _ in range(2)
+        train_estimator(
+            LESSONS["jpeg"], by_strength(LESSONS["jpeg"], [scene(0)], batch=2, crop=32), 3
+        )
+        for _ in range(2)
     )
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_a_low_quantile_errs_to_the_side_of_too_weak() -> None:
-    """Of strengths spread evenly over 0..1 the best single proposal is the quantile itself."""
-    strengths = torch.linspace(0, 1, 101)
-    for quantile in (0.2, 0.4, 0.5):
-        losses = [float(auto.pinball(guess - strengths, quantile)) for guess in strengths]
-        assert losses.index(min(losses)) == pytest.approx(100 * quantile, abs=1)
-    assert float(auto.pinball(torch.tensor([0.3, -0.1]), 0.5)) == pytest.approx(0.1)
+def test_it_learns_what_costs_least() -> None:
+    """Restoring here is the stronger of the two: what is best is learnt, 0.6 of what was done,
+    not what was done."""
+    darkening = auto.Lesson(lambda strength: lambda clean, _: clean - 0.4 * strength, by_cost=True)
+    grey = [np.full((32, 32, 3), value, np.uint8) for value in (230, 240, 250)]
+
+    def lighten(picture: Tensor, strength: float) -> Tensor:
+        return picture + 0.4 / 0.6 * strength
+
+    batches = by_cost(darkening, grey, lighten, 60, batch=6, crop=32)
+    network = train_estimator(darkening, batches, 150)
+    photo = np.full((32, 32, 3), 235, np.uint8)
+    proposals = check(network, darkening, [photo])
+    assert proposals[1.0][0] == pytest.approx(0.6, abs=0.1)
+    lost = check_costs(network, darkening, [photo], lighten)
+    assert list(lost) == list(auto.CHECKED)
+    assert 0 <= lost[1.0][0] < 10, "the strength that was done would lose 25 dB"
 
 
 def test_lessons_degrade_as_much_as_they_say() -> None:
