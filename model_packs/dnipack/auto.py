@@ -24,7 +24,7 @@ from dnid.packs.manifest import Manifest
 from dnipack.build import write_side_network
 from dnipack.cost import Restore, cost, costs_of, price
 from dnipack.degrade import Camera, Degradation, Jpeg, Noise, Zoom
-from dnipack.photos import CropSampler, Photo, to_tensor
+from dnipack.photos import CropSampler, Photo, to_pixels, to_tensor
 from dnipack.recipe import TrainingRecipe
 
 BATCH = 12
@@ -200,7 +200,7 @@ def _checked(lesson: Lesson, photos: Sequence[Photo]) -> Iterator[tuple[float, T
 
 
 def _proposed(network: Estimator, degraded: Tensor) -> float:
-    return propose(network, degraded[0].permute(1, 2, 0).mul(255).round().byte().numpy())
+    return propose(network, to_pixels(degraded))
 
 
 def mean_error(proposals: Mapping[float, Sequence[float]]) -> float:

@@ -60,9 +60,10 @@ class LevelResult:
     """Of the degraded pictures."""
     curves: Mapping[str, tuple[float, ...]]
     """Of the restored pictures, one at each position."""
-    nominal: float | None = None
-    """The position at which a calibrated slider stands for this level."""
-    at_nominal: Mapping[str, float] = field(default_factory=dict)
+    at_own: Mapping[str, float] = field(default_factory=dict)
+    """Of the pictures restored each at a position of its own."""
+    own: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Name → that position, and the PSNR there."""
     pictures: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Name → PSNR of the degraded picture, then at each position."""
 
@@ -71,10 +72,19 @@ class LevelResult:
         """(position, mean PSNR)"""
         return max(zip(self.positions, self.curves["psnr"], strict=True), key=lambda pair: pair[1])
 
-    def worst_gain(self, position: float) -> tuple[str, float]:
-        """(picture, dB) that gains least at one of the positions."""
-        column = self.positions.index(position) + 1
-        gains = {name: row[column] - row[0] for name, row in self.pictures.items()}
+    @property
+    def mean_own(self) -> float:
+        """Of the positions that the pictures have of their own."""
+        return float(np.mean([position for position, _ in self.own.values()]))
+
+    def worst_gain(self, position: float | None = None) -> tuple[str, float]:
+        """(picture, dB) that gains least at one of the positions, or each at its own."""
+        if position is None:
+            reached = {name: psnr for name, (_, psnr) in self.own.items()}
+        else:
+            column = self.positions.index(position) + 1
+            reached = {name: row[column] for name, row in self.pictures.items()}
+        gains = {name: psnr - self.pictures[name][0] for name, psnr in reached.items()}
         return min(gains.items(), key=lambda pair: pair[1])
 
 
@@ -134,20 +144,25 @@ def measure(
     cases: Iterable[Case],
     metrics: Mapping[str, Metric],
     level: float | None = None,
-    nominal: float | None = None,
+    own: Callable[[Case], float] | None = None,
     positions: Sequence[float] = POSITIONS,
     progress: Callable[[], object] = lambda: None,
 ) -> LevelResult:
-    """Restore each case at each position, and at the nominal one. At least one case.
+    """Restore each case at each position, and at its `own`. At least one case.
 
     `progress` is called after each picture.
     """
-    strengths = [*positions, *([] if nominal is None else [nominal])]
+    row_of_psnr, count = list(metrics).index("psnr"), len(positions) + 1
     pictures: dict[str, tuple[float, ...]] = {}
+    own_of: dict[str, tuple[float, float]] = {}
     tables = []
     for case in cases:
-        table = _table(runner, case, metrics, strengths)
-        pictures[case.name] = tuple(table[list(metrics).index("psnr")][: len(positions) + 1])
+        more = [] if own is None else [own(case)]
+        table = _table(runner, case, metrics, [*positions, *more])
+        figures = table[row_of_psnr]
+        pictures[case.name] = tuple(figures[:count])
+        if more:
+            own_of[case.name] = more[0], figures[-1]
         tables.append(table)
         progress()
     means = dict(zip(metrics, np.mean(tables, axis=0).tolist(), strict=True))
@@ -155,9 +170,9 @@ def measure(
         level=level,
         positions=tuple(positions),
         untouched={name: row[0] for name, row in means.items()},
-        curves={name: tuple(row[1 : len(positions) + 1]) for name, row in means.items()},
-        nominal=nominal,
-        at_nominal={name: row[-1] for name, row in means.items()} if nominal is not None else {},
+        curves={name: tuple(row[1:count]) for name, row in means.items()},
+        at_own={} if own is None else {name: row[-1] for name, row in means.items()},
+        own=own_of,
         pictures=pictures,
     )
 

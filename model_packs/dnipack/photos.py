@@ -86,3 +86,9 @@ def to_tensor(pixels: Photo) -> Tensor:
     batch = torch.from_numpy(np.array(pixels))  # a copy: the pool may be read-only
     batch = batch if batch.ndim == 4 else batch[None]
     return batch.permute(0, 3, 1, 2).float().div_(255)
+
+
+def to_pixels(picture: Tensor) -> Photo:
+    """1×3×H×W float32 → H×W×3 uint8."""
+    pixels: Photo = picture[0].permute(1, 2, 0).mul(255).round().clamp(0, 255).byte().numpy()
+    return pixels

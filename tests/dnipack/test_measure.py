@@ -49,14 +49,18 @@ def darkened(level: float) -> Case:
 
 def test_every_position_is_measured(tmp_path: Path) -> None:
     """Darkened by 0.1, the pack's middle is exact; 0 leaves it, 1 is 0.3 too bright."""
-    result = measure(runner(tmp_path), [darkened(0.1)], metrics_for(1), 0.1, 0.25, (0.0, 0.5, 1.0))
+    result = measure(
+        runner(tmp_path), [darkened(0.1)], metrics_for(1), 0.1, lambda _: 0.25, (0.0, 0.5, 1.0)
+    )
     assert result.untouched["psnr"] == pytest.approx(20.0, abs=0.01)
     left, exact, bright = result.curves["psnr"]
     assert left == result.untouched["psnr"]
     assert exact > 50
     assert bright == pytest.approx(10.46, abs=0.05)
     assert result.best == (0.5, exact)
-    assert result.at_nominal["psnr"] == pytest.approx(26.02, abs=0.05)
+    assert result.at_own["psnr"] == pytest.approx(26.02, abs=0.05)
+    assert result.own["dark"] == (0.25, result.at_own["psnr"])
+    assert result.worst_gain() == ("dark", pytest.approx(6.02, abs=0.05))
     assert result.worst_gain(1.0) == ("dark", pytest.approx(bright - left))
 
 
@@ -161,7 +165,8 @@ def test_levels_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main([*command, "--json", str(figures)]) == 0
     low, high = json.loads(figures.read_text())
     assert (low["level"], high["level"]) == (20, 60)
-    assert (low["nominal"], high["nominal"]) == (pytest.approx(1 / 3), 1.0)
+    assert low["own"]["photos/a.png"][0] == pytest.approx(1 / 3)
+    assert high["own"]["photos/a.png"][0] == 1
     assert low["untouched"]["psnr"] == pytest.approx(22.1, abs=0.1)
     assert len(low["curves"]["psnr"]) == 21
     assert sorted(low["pictures"]) == ["photos/a.png", "photos/b.png", "photos/c.png"]
@@ -176,7 +181,7 @@ def test_jpeg_levels(tmp_path: Path) -> None:
     assert main([*command, "--json", str(figures)]) == 0
     worse, better = json.loads(figures.read_text())
     assert worse["untouched"]["psnr"] < better["untouched"]["psnr"] - 2
-    assert (worse["nominal"], better["nominal"]) == (1.0, 0.5)
+    assert [result["own"]["photos/a.png"][0] for result in (worse, better)] == [1.0, 0.5]
 
 
 def test_pairs_by_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,12 +6,14 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 from tqdm import tqdm
 
+from dnid.engine.auto import propose
 from dnid.engine.device import find_device
 from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
@@ -21,6 +23,7 @@ from dnipack.build import write_atomically
 from dnipack.features import load_features
 from dnipack.levels import KINDS, Kind, kind_for
 from dnipack.measure import (
+    POSITIONS,
     Case,
     LevelResult,
     Metric,
@@ -30,7 +33,7 @@ from dnipack.measure import (
     paired_photos,
     rendered_scenes,
 )
-from dnipack.photos import find_photos
+from dnipack.photos import find_photos, to_pixels
 from dnipack.recipe import load_recipe
 from dnipack.scenes import Scene, load_scenes
 
@@ -44,7 +47,8 @@ def add_parser(commands: Commands) -> None:
         help="measure a pack on photos whose truth is known",
         description="Degrade photos to each level, restore them at 21 slider positions, and print "
         "the mean PSNR and SSIM of the input, at the best position, and at the one a calibrated "
-        "slider has for the level. RGB; for super-resolution luma without the border.",
+        "slider has for the level; of pairs, whose level is not known, at the one that the pack "
+        "proposes (auto). RGB; for super-resolution luma without the border.",
     )
     parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
     parser.add_argument("--data", type=Path, required=True, help="folder of photos")
@@ -58,6 +62,10 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--pairs", nargs=2, metavar=("DEGRADED", "TRUTH"),
         help="file names when photos are degraded already, such as '*_real.*' '*_mean.*'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--positions", type=numbers, metavar="S,S…", default=POSITIONS,
+        help="strengths instead of the 21: quicker",
     )  # fmt: skip
     add_features(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
@@ -135,9 +143,17 @@ def _levels(
     with tqdm(total=count * len(levels), unit="picture", disable=None) as bar:
         for level in levels:
             nominal = min(max(kind.strength(level), 0.0), 1.0)
-            result = measure(runner, cases(level), metrics, level, nominal, progress=bar.update)
-            results.append(result)
+            results.append(
+                measure(
+                    runner, cases(level), metrics, level, partial(_always, nominal),
+                    options.positions, bar.update,
+                )
+            )  # fmt: skip
     return results
+
+
+def _always(position: float, case: Case) -> float:
+    return position
 
 
 def _pairs(
@@ -147,7 +163,11 @@ def _pairs(
         raise BadInput("Pairs are for packs that keep the size of a picture.")
     with tqdm(unit="picture", disable=None) as bar:
         cases = paired_photos(options.data, tuple(options.pairs))
-        return [measure(runner, cases, metrics, progress=bar.update)]
+        proposed = None if (estimator := runner.pack.estimator()) is None else (
+            lambda case: propose(estimator, to_pixels(case.degraded))
+        )  # fmt: skip
+        positions = options.positions
+        return [measure(runner, cases, metrics, None, proposed, positions, bar.update)]
 
 
 def distance_in(path: Path | None) -> Metric | None:
@@ -170,13 +190,17 @@ def _print(results: Sequence[LevelResult]) -> None:
         column = result.positions.index(best)
         rows = [("input", result.untouched)]
         rows += [(f"best {best:.2f}", {name: result.curves[name][column] for name in metrics})]
-        if result.nominal is not None:
-            rows += [(f"own {result.nominal:.2f}", result.at_nominal)]
+        if result.own:
+            own = "auto" if result.level is None else "own"
+            rows += [(f"{own} {result.mean_own:.2f}", result.at_own)]
         for position, figures in rows:
             shown = "  ".join(f"{figures[name]:9.{3 + (name == 'ssim')}f}" for name in metrics)
             print(f"{level:>7}  {position:>9}  {shown}")
         name, gain = result.worst_gain(best)
         print(f"         least gain at {best:.2f}: {gain:+.2f} dB, {name}")
+        if result.own and result.level is None:
+            name, gain = result.worst_gain()
+            print(f"         least gain at auto: {gain:+.2f} dB, {name}")
 
 
 def photos_in(folder: Path) -> list[Path]:
