@@ -80,3 +80,18 @@ def test_packs_and_formats_are_told_apart() -> None:
                 weight = network.set((1.0, 0.0, 0.0)).state_dict()["head.weight"]
                 assert weight.dtype == dtype
                 assert torch.equal(weight, stack.state(stack.matrix[0])["head.weight"].to(dtype))
+
+
+def test_a_pack_that_is_read_again_finds_its_blends() -> None:
+    """The order of a file's tensors changes from one reading to the next; a blend that was kept
+    fits all the same."""
+    cache, anchors = BlendCache(), random_anchors()
+    turned = {name: dict(reversed(list(state.items()))) for name, state in anchors.items()}
+    first, second = (
+        BlendedNetwork(build("unet", OPTIONS), AnchorStack(states), torch.float32, cache, "pack")
+        .set((0.3, 0.7, 0.0))
+        .state_dict()
+        for states in (anchors, turned)
+    )
+    assert all(torch.equal(second[key], value) for key, value in first.items())
+    assert cache.nbytes == sum(4 * value.numel() for value in first.values()), "one vector"

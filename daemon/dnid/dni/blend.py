@@ -27,7 +27,9 @@ class AnchorStack:
         for name, state in others:
             _check_same_layout(first_name, first, name, state)
         self.names = tuple(anchors)
-        self.shapes = {k: v.shape for k, v in first.items() if v.is_floating_point()}
+        # By name: the order of a file's tensors changes from one reading to the next, and a
+        # cached vector serves all stacks of the same pack.
+        self.shapes = {k: v.shape for k, v in sorted(first.items()) if v.is_floating_point()}
         self.carried = {k: v for k, v in first.items() if not v.is_floating_point()}
         rows = [_flatten(state, self.shapes) for state in anchors.values()]
         self.matrix = torch.stack(rows).to(device)
@@ -82,7 +84,7 @@ class BlendedNetwork:
         """
         alpha = tuple(alpha)
         if self.alpha != alpha:
-            key = self.name, alpha, self.dtype
+            key = self.name, str(self.stack.matrix.device), alpha, self.dtype
             vector = self.cache.vector(key, lambda: self.stack.blend(alpha).to(self.dtype))
             self.network.load_state_dict(self.stack.state(vector), assign=True)
             self.alpha = alpha
