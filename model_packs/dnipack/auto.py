@@ -62,11 +62,13 @@ class Lesson:
     """Learn what restores best (cost.py) rather than which strength the degradation had."""
     skew: float = 1.0
     """Strengths are drawn as u ** skew: above 1, faint ones more often."""
+    clean: float = 0.0
+    """Share of the crops that need nothing."""
 
 
 LESSONS: Mapping[str, Lesson] = {
     "noise": Lesson(lambda strength: Noise(60 * strength)),
-    "camera": Lesson(lambda strength: Camera(24 * strength), by_cost=True, skew=2.0),
+    "camera": Lesson(lambda strength: Camera(24 * strength), by_cost=True, skew=2.0, clean=0.25),
     "jpeg": Lesson(
         lambda strength: Jpeg(max(1, round(100 - 90 * strength)), shifted=0.5, twice=0.2),
         "blocks",
@@ -145,7 +147,8 @@ def _degraded_crops(
         rng = np.random.default_rng((seed, step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         clean = _SOFT(sampler.batch(batch, rng), generator)
-        strengths = (BEYOND * rng.random(batch) ** lesson.skew).tolist()
+        drawn = BEYOND * rng.random(batch) ** lesson.skew
+        strengths = np.where(rng.random(batch) < lesson.clean, 0.0, drawn).tolist()
         crops = torch.cat([
             _degraded(lesson, picture[None], strength, generator)
             for picture, strength in zip(clean, strengths, strict=True)

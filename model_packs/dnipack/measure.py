@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
-from dnipack.degrade import Degradation
+from dnipack.degrade import Behind, Degradation
 from dnipack.degrade.bicubic import resize
 from dnipack.metrics import gradient_energy, psnr, ssim, studio_luma, without_border
 from dnipack.pairs import find_pairs
@@ -126,7 +126,7 @@ def degraded_case(name: str, photo: Photo, degrade: Degradation, seed: int, scal
 def rendered_scenes(scenes: Sequence[Scene], render: Degradation) -> Iterator[Case]:
     """What a pack for dof is given, and what a lens makes of it."""
     for number, scene in enumerate(scenes):
-        given = to_tensor(scene)
+        given = Behind()(to_tensor(scene))  # as the engine does
         yield Case(f"scene {number}", given, render(given, torch.Generator()))
 
 

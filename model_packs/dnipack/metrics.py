@@ -48,10 +48,19 @@ def without_border(picture: Tensor, border: int) -> Tensor:
     return picture[..., border : picture.shape[-2] - border, border : picture.shape[-1] - border]
 
 
-def gradient_energy(picture: Tensor, truth: Tensor) -> float:
-    """The mean squared difference of neighbours, as a share of the truth's: 1 is as sharp."""
+def gradient_energy(picture: Tensor, truth: Tensor, where: Tensor | None = None) -> float:
+    """The mean squared difference of neighbours, as a share of the truth's: 1 is as sharp.
 
-    def energy(values: Tensor) -> float:
-        return float(values.diff(dim=-1).square().mean() + values.diff(dim=-2).square().mean())
+    `where`, 1×1×H×W of bools, says which pixels count, together with their neighbours.
+    """
 
-    return energy(picture) / max(energy(truth), 1e-12)
+    def energy(values: Tensor, direction: int) -> float:
+        squares = values.diff(dim=direction).square()
+        if where is None:
+            return float(squares.mean())
+        both = where.narrow(direction, 1, where.shape[direction] - 1)
+        both = both & where.narrow(direction, 0, where.shape[direction] - 1)
+        return float(squares.masked_select(both).sum())
+
+    found, wanted = (sum(energy(x, direction) for direction in (-1, -2)) for x in (picture, truth))
+    return found / max(wanted, 1e-12)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dnid.errors import BadInput
-from dnipack.degrade import degradation
+from dnipack.degrade import degradation, lens
 from dnipack.degrade.lens import WORKING_SIDE, disc, render
 from dnipack.degrade.light import srgb_to_linear
 
@@ -38,6 +38,15 @@ def test_the_subject_is_left_alone() -> None:
     first, second = (render(s, 5.0) for s in (one, other))
     torch.testing.assert_close(first[..., :24], one[:, :3, :, :24], atol=1e-4, rtol=0)
     torch.testing.assert_close(first[..., 24:], second[..., 24:])
+
+
+@pytest.mark.parametrize("size", [(90, 71), (20, 140)])
+def test_a_large_disc_by_transform(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as its weights one by one, at the borders as well."""
+    scene = torch.rand(2, 4, *size, generator=torch.Generator().manual_seed(1))
+    quick = render(scene, 15.3)
+    monkeypatch.setattr(lens, "_BY_SUMS", 100)
+    torch.testing.assert_close(quick, render(scene, 15.3), atol=1e-4, rtol=0)
 
 
 def test_light_is_added_in_linear_light() -> None:

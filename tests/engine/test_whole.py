@@ -54,6 +54,17 @@ def scene(height: int = 150, width: int = 200) -> Pixels:
     return quantised(values, "uint8")
 
 
+def test_nothing_of_the_subject_bleeds(make: Make) -> None:
+    """Behind another subject the background is the same, bit for bit."""
+    one, mask = scene(), np.full((150, 200), 255, np.uint8)
+    mask[30:-30, 40:-40] = 0
+    other = np.where(mask[..., None] == 0, 255 - one, one).astype(np.uint8)
+    engine = make(slope=-0.5, bias=0.1)
+    first, second = (engine.restore(x, dof(), mask).pixels for x in (one, other))
+    assert np.array_equal(first[mask == 255], second[mask == 255])
+    assert np.array_equal(second[mask == 0], other[mask == 0])
+
+
 @pytest.mark.parametrize("dtype", list(FULL_SCALE))
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_black_of_the_mask_is_the_photo(make: Make, channels: int, dtype: str) -> None:

@@ -21,6 +21,7 @@ LOCAL = 24
 _LEAST = 1e-3
 _FAINT = 0.2
 """A share of detail that is measured where the network leaves none: the picture's own shading."""
+_LOW_PASS = (-1.0, 4.0, 10.0, 4.0, -1.0)
 _QUIET = 1e-5
 """Energy of detail below which a place says little, and the picture's mean counts."""
 
@@ -42,7 +43,8 @@ class Lift:
     At full size a pixel becomes f·I + (1 − f)·(B + d·(I − P)): I the photo, f its focus, B the
     softened background and P the photo's own at the working size, both enlarged with the weights
     1 − focus, and d the share of detail that the network leaves, since what is finer than the
-    working size must go as the finest detail there went. Where f is 1, the pixel is I.
+    working size must go as the finest detail there went; what the network adds of that size is
+    its own noise, and goes as well. Where f is 1, the pixel is I.
     """
 
     def __init__(
@@ -54,15 +56,17 @@ class Lift:
         width: int,
         edges: Tensor | None = None,
     ) -> None:
-        """`photo` and `soft` 1×3×h×w, `focus` 1×1×h×w, at the working size; `width` is that of
-        the strips, which lie at `place`.
+        """`photo` is what the network was given, `soft` what it made of it, 1×3×h×w, `focus`
+        1×1×h×w, at the working size; `width` is that of the strips, which lie at `place`.
 
         `edges` is what `guide` gives: the focus map at full size then follows the photo; without
         it `apply` must be given one.
         """
-        weight = (1 - focus).clamp(min=_LEAST)
-        planes = [weight, weight * soft, weight * photo, detail_left(photo, soft, focus)]
-        planes += [] if edges is None else [edges]
+        weight, left = (1 - focus).clamp(min=_LEAST), detail_left(photo, soft, focus)
+        behind = soft - focus * photo  # the network's picture is focus · photo + (1 − focus) · B
+        layer = torch.cat([weight, behind], 1)
+        layer = torch.lerp(_without_finest(layer), layer, left)
+        planes = [layer, weight * photo, weight, left, *([] if edges is None else [edges])]
         small = torch.cat(planes, 1)
         self.place = place
         # To full width at once, which takes little; rows as they are needed.
@@ -73,8 +77,8 @@ class Lift:
         """1×3×h×W for the strip `core`, of the photo's 1×3×h×W; `focus` h×W where it is known."""
         rows = self._rows(core)
         f = self._focus(tile, rows) if focus is None else focus[None, None]
-        weight = rows[:, :1]
-        soft, photo, left = rows[:, 1:4] / weight, rows[:, 4:7] / weight, rows[:, 7:8]
+        soft, photo = rows[:, 1:4] / rows[:, :1], rows[:, 4:7] / rows[:, 7:8]
+        left = rows[:, 8:9]
         behind = soft.add_(left * (tile - photo))
         return torch.where(f == 1, tile, torch.lerp(behind, tile, f))
 
@@ -84,7 +88,7 @@ class Lift:
 
     def _focus(self, tile: Tensor, rows: Tensor) -> Tensor:
         """The guided filter's linear model, applied to the photo itself."""
-        f = (rows[:, 8:11] * tile).sum(1, keepdim=True).add_(rows[:, 11:12])
+        f = (rows[:, 9:12] * tile).sum(1, keepdim=True).add_(rows[:, 12:13])
         return f.sub_(0.5).mul_(SURE).add_(0.5).clamp_(0, 1)
 
     def _rows(self, core: Box) -> Tensor:
@@ -133,6 +137,15 @@ def detail_left(photo: Tensor, soft: Tensor, focus: Tensor) -> Tensor:
     known = overall[:, :1] / overall[:, 1:].clamp(min=_QUIET)
     share: Tensor = (near[:, :1] + _QUIET * known) / (near[:, 1:] + _QUIET)
     return share.sub_(_FAINT).div_(1 - _FAINT).clamp_(0, 1)
+
+
+def _without_finest(planes: Tensor) -> Tensor:
+    """The planes without what changes from pixel to pixel: an even low-pass that is 0 there, and
+    at half of that frequency still 3/4."""
+    line = torch.tensor(_LOW_PASS) / sum(_LOW_PASS)
+    count, reach = planes.shape[1], len(_LOW_PASS) // 2
+    kernel = (line[:, None] * line).expand(count, 1, -1, -1)
+    return F.conv2d(F.pad(planes, [reach] * 4, mode="replicate"), kernel, groups=count)
 
 
 def _mean(x: Tensor, radius: int) -> Tensor:

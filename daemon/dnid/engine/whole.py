@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dnid.engine.behind import without_subject
 from dnid.engine.lift import Lift, Place, guide
 from dnid.engine.part import Part
 from dnid.engine.pixels import (
@@ -38,6 +39,9 @@ STRIP_PIXELS = 1 << 20
 STEEP = 4.0
 """With a mask the strength lies in the network's weights, pixel by pixel. The focus map only
 says what must not bleed: from a quarter of the strength on, a pixel is background."""
+NEARLY_BLACK = 0.02
+"""Share of the largest strength up to which a pixel keeps its place in the subject: what was
+painted, or found, as black is rarely clean."""
 MIN_CONFIDENCE = 0.8
 MIN_AREA, MAX_AREA = 0.003, 0.85
 """Shares of the picture that a subject may take."""
@@ -93,12 +97,14 @@ class WholeRun:
         photo = reduce_picture(TileReader(whole), side)
         if mask is None:
             focus = find_subject(self.finder, photo)
-            soft = self._run(photo, focus)
-            return Lift(photo, soft, focus, place, image.shape[1], guide(photo, focus))
+            behind = without_subject(photo, focus)
+            soft = self._run(behind, focus)
+            return Lift(behind, soft, focus, place, image.shape[1], guide(photo, focus))
         strengths = reduce_picture(_Strengths(mask, self.stage), side)
         focus = self._focus(strengths[0, 0])[None, None]
-        soft = self._run(photo, focus, strengths[0, 0])
-        return Lift(photo, soft, focus, place, image.shape[1])
+        behind = without_subject(photo, focus)
+        soft = self._run(behind, focus, strengths[0, 0])
+        return Lift(behind, soft, focus, place, image.shape[1])
 
     def _run(self, photo: Tensor, focus: Tensor, strengths: Tensor | None = None) -> Tensor:
         """The network's picture at the working size."""
@@ -113,9 +119,9 @@ class WholeRun:
         return result[..., : photo.shape[-2], : photo.shape[-1]]
 
     def _focus(self, strengths: Tensor) -> Tensor:
-        """1 where the strength is 0; 0 from 1/STEEP of the largest strength on."""
+        """1 where the strength is 0 or as good as; 0 from about 1/STEEP of the largest on."""
         strongest = max(self.stage.strength, self.stage.outside)
-        return (1 - STEEP * strengths / strongest).clamp_(0, 1)
+        return (1 - STEEP * (strengths / strongest - NEARLY_BLACK)).clamp_(0, 1)
 
     def _strengths(self, box: Box) -> Tensor:
         assert self.mask is not None

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dnid.errors import BadInput
+from dnipack.degrade.behind import Behind
 from dnipack.degrade.bicubic import Bicubic
 from dnipack.degrade.camera import Camera
 from dnipack.degrade.jpeg import Jpeg
@@ -22,6 +23,7 @@ from dnipack.degrade.zoom import Zoom
 
 __all__ = [
     "DEGRADATIONS",
+    "Behind",
     "Bicubic",
     "Camera",
     "Degradation",
@@ -35,6 +37,7 @@ __all__ = [
 Degradation = Callable[[Tensor, torch.Generator], Tensor]
 
 DEGRADATIONS: dict[str, Callable[..., Degradation]] = {
+    "behind": Behind,
     "bicubic": Bicubic,
     "camera": Camera,
     "jpeg": Jpeg,
