@@ -20,6 +20,7 @@ from dnipack.build import write_atomically
 from dnipack.commands.measure import (
     add_features,
     add_kind,
+    add_positions,
     add_recipe,
     cases_at,
     distance_in,
@@ -28,7 +29,7 @@ from dnipack.commands.measure import (
 )
 from dnipack.importer import read_source
 from dnipack.levels import kind_for
-from dnipack.measure import POSITIONS, metrics_for
+from dnipack.measure import metrics_for
 from dnipack.study import Blends, Contender, Fixed, Level, Mixing, MixingNeighbours, score
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def add_parser(commands: Commands) -> None:
     )  # fmt: skip
     add_kind(parser)
     add_recipe(parser)
+    add_positions(parser)
     add_features(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.set_defaults(run=run)
@@ -68,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
     keep_freed_blocks()
     runner = PackRunner(find_pack(options.pack), find_device("auto"))
     manifest = runner.pack.manifest
-    contenders = [Blends(runner, POSITIONS), _other(options.other, runner)]
+    positions = options.positions
+    contenders = [Blends(runner, positions), _other(options.other, runner, positions)]
     metrics = metrics_for(manifest.scale, distance_in(options.features))
     kind = kind_for(manifest, options.kind)
     count, cases = cases_at(options, kind, manifest.scale)
@@ -83,13 +86,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _other(name: str, runner: PackRunner) -> Contender:
+def _other(name: str, runner: PackRunner, positions: tuple[float, ...]) -> Contender:
     """Raises BadInput for a network that does not enlarge as the pack does."""
     other: Contender
     if name == MIXING:
-        return Mixing(runner, POSITIONS)
+        return Mixing(runner, positions)
     if name == NEIGHBOURS:
-        return MixingNeighbours(runner, POSITIONS)
+        return MixingNeighbours(runner, positions)
     if Path(name).is_file():
         source = read_source(Path(name))
         network = build(source.architecture, source.options).eval().requires_grad_(False)
@@ -97,7 +100,7 @@ def _other(name: str, runner: PackRunner) -> Contender:
         other, scale = Fixed(Path(name).name, network), int(network.scale)  # type: ignore[arg-type]
     else:
         rival = PackRunner(find_pack(name), runner.device)
-        other, scale = Blends(rival, POSITIONS), rival.pack.manifest.scale
+        other, scale = Blends(rival, positions), rival.pack.manifest.scale
     if scale != runner.pack.manifest.scale:
         raise BadInput(
             f"{name} enlarges {scale} times and the pack {runner.pack.manifest.scale} times;"

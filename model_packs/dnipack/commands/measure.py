@@ -63,10 +63,7 @@ def add_parser(commands: Commands) -> None:
         "--pairs", nargs=2, metavar=("DEGRADED", "TRUTH"),
         help="file names when photos are degraded already, such as '*_real.*' '*_mean.*'",
     )  # fmt: skip
-    parser.add_argument(
-        "--positions", type=numbers, metavar="S,S…", default=POSITIONS,
-        help="strengths instead of the 21: quicker",
-    )  # fmt: skip
+    add_positions(parser)
     add_features(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.set_defaults(run=run)
@@ -76,6 +73,13 @@ def add_kind(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind", choices=sorted(KINDS),
         help="what degrades the photos (default: noise for denoise, jpeg for dejpeg)",
+    )  # fmt: skip
+
+
+def add_positions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--positions", type=numbers, metavar="S,S…", default=POSITIONS,
+        help="strengths instead of the 21 from 0 to 1: quicker",
     )  # fmt: skip
 
 
@@ -112,8 +116,8 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split(",")]
+def numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
 
 
 def run(options: argparse.Namespace) -> int:
