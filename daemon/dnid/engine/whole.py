@@ -1,11 +1,11 @@
 """One stage over the whole picture: at a working size, its change brought to full size.
 
 For a network that must see all of a photo at once, and whose effect is a share of the photo's
-size: depth of field. The network gets the photo at the pack's working size and a focus map, 1
-where it stays sharp; what comes out has few pixels, and the photo must keep all of its own
-where it is sharp. So the softened background alone is enlarged, as a layer with the weights
-1 − focus (premultiplied, so that nothing of the subject bleeds into it), and laid behind the
-photo by a focus map that follows the photo's own edges (lift.py).
+size: depth of field. The network gets the photo at the pack's working size, the subject filled
+in from around it so that nothing of it can bleed (behind.py), and a focus map, 1 where it stays
+sharp; what comes out has few pixels, and the photo must keep all of its own where it is sharp.
+So the softened background alone is enlarged, as a layer with the weights 1 − focus, and laid
+behind the photo by a focus map that follows the photo's own edges (lift.py).
 """
 
 from __future__ import annotations

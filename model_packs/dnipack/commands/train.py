@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 from tqdm import tqdm
 
+from dnid.engine.memory import keep_freed_blocks
 from dnid.errors import BadInput
 from dnipack.build import build_pack
 from dnipack.features import load_features
@@ -58,6 +59,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    keep_freed_blocks()
     recipe = load_recipe(options.recipe)
     training, validation = _photos(recipe, options.data)
     if options.only is not None and options.only not in (plan.name for plan in recipe.anchors):
