@@ -13,12 +13,8 @@ from tqdm import tqdm
 from dnid.engine.device import find_device
 from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
-from dnid.networks.estimator import Estimator
 from dnid.packs.store import open_pack
 from dnipack.auto import (
-    Lesson,
-    by_cost,
-    by_strength,
     check,
     check_costs,
     lesson_for,
@@ -27,13 +23,13 @@ from dnipack.auto import (
     write_estimator,
 )
 from dnipack.measure import restore
-from dnipack.photos import Photo, load_pool, middle
+from dnipack.photos import load_pool, middle
 from dnipack.recipe import load_recipe
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
 
-MIDDLE = 512
+MIDDLE = 384
 """Side of what is restored of a photo that was kept aside."""
 
 
@@ -48,11 +44,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("pack", type=Path, help="a pack folder")
     parser.add_argument("--recipe", type=Path, required=True, help="the recipe of the pack")
     parser.add_argument("--data", type=Path, required=True, help="the photos of its training")
-    parser.add_argument("--steps", type=int, default=1000, help="(default 1000)")
-    parser.add_argument(
-        "--crops", type=int, default=1500,
-        help="for photographs: crops that are restored at several strengths (default 1500)",
-    )  # fmt: skip
+    parser.add_argument("--steps", type=int, default=1500, help="(default 1500)")
     parser.set_defaults(run=run)
 
 
@@ -61,41 +53,25 @@ def run(options: argparse.Namespace) -> int:
     pack, recipe = open_pack(options.pack), load_recipe(options.recipe)
     lesson = lesson_for(recipe)
     photos, kept_aside = load_pool(options.data, recipe.validation)
-    runner = PackRunner(pack, find_device("auto")) if lesson.by_cost else None
-    network = _train(lesson, photos, runner, options)
-    write_estimator(options.pack, pack.manifest, lesson, network)
-    proposals = check(network, lesson, kept_aside)
-    print(f"{len(kept_aside)} photos. Strength that is needed → proposed: lowest, mean, highest")
-    _print(proposals)
-    print(f"mean absolute error {mean_error(proposals):.3f}")
-    if runner is not None:
-        middles = [middle(photo, MIDDLE) for photo in kept_aside]
-        with tqdm(total=len(middles) * len(proposals), unit="picture", disable=None) as bar:
-            lost = check_costs(network, lesson, middles, partial(restore, runner), bar.update)
-        print("dB lost against the best strength: least, mean, most")
-        _print(lost)
-    return 0
-
-
-def _train(
-    lesson: Lesson,
-    photos: Sequence[Photo],
-    runner: PackRunner | None,
-    options: argparse.Namespace,
-) -> Estimator:
-    if runner is None:
-        batches = by_strength(lesson, photos)
-    else:
-        with tqdm(total=options.crops, unit="crop", disable=None) as bar:
-            trial = partial(restore, runner)
-            batches = by_cost(lesson, photos, trial, options.crops, progress=bar.update)
     with tqdm(total=options.steps, unit="step", disable=None) as bar:
 
         def show(error: float) -> None:
             bar.set_postfix(error=f"{error:.3f}", refresh=False)
             bar.update()
 
-        return train_estimator(lesson, batches, options.steps, progress=show)
+        network = train_estimator(lesson, photos, options.steps, progress=show)
+    write_estimator(options.pack, pack.manifest, lesson, network)
+    proposals = check(network, lesson, kept_aside)
+    print(f"{len(kept_aside)} photos. Strength that is needed → proposed: lowest, mean, highest")
+    _print(proposals)
+    print(f"mean absolute error {mean_error(proposals):.3f}")
+    trial = partial(restore, PackRunner(pack, find_device("auto")))
+    middles = [middle(photo, MIDDLE) for photo in kept_aside]
+    with tqdm(total=len(middles) * len(proposals), unit="picture", disable=None) as bar:
+        lost = check_costs(network, lesson, middles, trial, bar.update)
+    print(f"dB lost against the best strength, in their middle {MIDDLE} pixels: least, mean, most")
+    _print(lost)
+    return 0
 
 
 def _print(figures: Mapping[float, Sequence[float]]) -> None:
