@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.small import DOF_SIDE, FULL_SCALE, Pixels, photo, quantised, write_dof
 
-from dnid.engine import reduce, whole
+from dnid.engine import tiling
 from dnid.engine.engine import Engine
 from dnid.engine.part import Part
 from dnid.engine.pixels import TileReader
@@ -163,7 +163,7 @@ def test_a_part_must_lie_inside(make: Make) -> None:
 
 def test_cancelled_before_the_next_strip(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """No further strip is computed, and the input is as it was."""
-    monkeypatch.setattr(whole, "STRIP_PIXELS", 1000)
+    monkeypatch.setattr(tiling, "STRIP_PIXELS", 1000)
     image, asked = scene(), []
     kept = image.copy()
 
@@ -181,8 +181,7 @@ def test_strips_do_not_show(make: Make, monkeypatch: pytest.MonkeyPatch) -> None
     """However the picture is cut, the result is the same."""
     image, engine = scene(), make()
     at_once = engine.restore(image, dof()).pixels
-    monkeypatch.setattr(whole, "STRIP_PIXELS", 1000)
-    monkeypatch.setattr(reduce, "STRIP_PIXELS", 700)
+    monkeypatch.setattr(tiling, "STRIP_PIXELS", 700)
     in_strips = engine.restore(image, dof()).pixels
     assert np.abs(in_strips.astype(int) - at_once).max() <= 1
 
@@ -200,7 +199,7 @@ def test_reduced_to_means_over_areas(
     height: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The longer side becomes the working side; brightness is kept, strip by strip."""
-    monkeypatch.setattr(reduce, "STRIP_PIXELS", 2000)
+    monkeypatch.setattr(tiling, "STRIP_PIXELS", 2000)
     image = photo(height, width, 3, "float32")
     small = reduce_picture(TileReader(image), DOF_SIDE)
     assert tuple(small.shape[-2:]) == working_shape(height, width, DOF_SIDE)

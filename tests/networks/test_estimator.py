@@ -63,7 +63,7 @@ def test_multiple_is_what_its_strides_need() -> None:
 )
 def test_options_that_are_refused(options: dict[str, Any]) -> None:
     """They come from a stranger's manifest."""
-    with pytest.raises(PackDamaged, match="The options of the estimator do not fit"):
+    with pytest.raises(PackDamaged, match="The options of 'grain' do not fit"):
         build_estimator("grain", options)
 
 
@@ -73,7 +73,7 @@ def test_an_unknown_estimator_is_refused() -> None:
         PackDamaged, match="Unknown estimator 'moon'; this version knows: blocks, grain"
     ):
         build_estimator("moon", {})
-    with pytest.raises(PackDamaged, match="The options of the estimator do not fit: hidden"):
+    with pytest.raises(PackDamaged, match="The options of 'blocks' do not fit: hidden"):
         build_estimator("blocks", {"hidden": 0})
 
 

@@ -9,9 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dnid.engine.pixels import Image
-from dnid.engine.tiling import Box
-
-STRIP_PIXELS = 1 << 20
+from dnid.engine.tiling import Box, strips
 
 
 class Source(Protocol):
@@ -36,12 +34,10 @@ def reduce_picture(source: Source, side: int) -> Tensor:
     if shape[0] >= height:
         whole = source.read(Box(0, 0, height, width))
         return F.interpolate(whole, shape, mode="bicubic", align_corners=False).clamp_(0, 1)
-    rows = max(1, STRIP_PIXELS // width)
     small: Tensor | None = None
-    for top in range(0, height, rows):
-        strip = source.read(Box(top, 0, min(top + rows, height), width))
-        narrow = F.interpolate(strip, (strip.shape[-2], shape[1]), mode="area")
-        part = _overlap(top, strip.shape[-2], height, shape[0]) @ narrow
+    for box in strips(height, width):
+        narrow = F.interpolate(source.read(box), (box.height, shape[1]), mode="area")
+        part = _overlap(box.top, box.height, height, shape[0]) @ narrow
         small = part if small is None else small.add_(part)
     assert small is not None
     return small.contiguous(memory_format=torch.channels_last)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_COLUMNS = 64
+STRIP_PIXELS = 1 << 20
+"""Of the picture, at a time, where it is read in strips."""
 
 
 @dataclass(frozen=True)
@@ -126,3 +128,9 @@ class Grid:
 
 def _round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
+
+
+def strips(height: int, width: int) -> list[Box]:
+    """The picture cut into strips as wide as it is, from the top."""
+    rows = max(1, STRIP_PIXELS // width)
+    return [Box(top, 0, min(top + rows, height), width) for top in range(0, height, rows)]

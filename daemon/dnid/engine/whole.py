@@ -29,13 +29,11 @@ from dnid.engine.pixels import (
 from dnid.engine.reduce import reduce_picture
 from dnid.engine.runner import PackRunner
 from dnid.engine.stage import Counter, check_shares
-from dnid.engine.tiling import Box
+from dnid.engine.tiling import Box, strips
 from dnid.errors import BadImage, BadMask, NoSubject
 from dnid.networks.subject import SubjectFinder
 from dnid.recipe import Stage
 
-STRIP_PIXELS = 1 << 20
-"""Of the picture, at a time."""
 STEEP = 4.0
 """With a mask the strength lies in the network's weights, pixel by pixel. The focus map only
 says what must not bleed: from a quarter of the strength on, a pixel is background."""
@@ -68,7 +66,7 @@ class WholeRun:
             check_shares(stage.shares, runner, mask)
         self.runner, self.finder, self.stage, self.mask = runner, finder, stage, mask
         self.part = part
-        self.cores = strips(image)
+        self.cores = strips(*image.shape[:2])
 
     def run(self, image: Image, counter: Counter) -> Image:
         """What becomes of `image`. Raises NoSubject without a mask where nothing stands out."""
@@ -182,15 +180,9 @@ def subject_map(finder: SubjectFinder | None, image: Image, side: int) -> Image:
     height, width = image.shape[:2]
     lift = Lift(photo, photo, focus, Place(height, width), width, guide(photo, focus))
     out = torch.empty(image.shape[:2], dtype=torch.uint8)
-    for core in strips(image):
+    for core in strips(height, width):
         out[core.slices] = lift.focus(reader.read(core), core)[0, 0].mul(255).round_().byte()
     return out.numpy()
-
-
-def strips(image: Image) -> list[Box]:
-    height, width = image.shape[:2]
-    rows = max(1, STRIP_PIXELS // width)
-    return [Box(top, 0, min(top + rows, height), width) for top in range(0, height, rows)]
 
 
 def with_context(image: Image, core: Box) -> Box:

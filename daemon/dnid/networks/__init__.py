@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from dnid.errors import PackDamaged
 from dnid.networks import zoo
+from dnid.networks.build import build_one_of
 from dnid.networks.dncnn import DnCNN
 from dnid.networks.edsr import EDSR
 from dnid.networks.refocus import Refocus
@@ -32,11 +32,4 @@ def build(architecture: str, options: Mapping[str, Any], weights: int | None = N
     """
     if architecture.startswith(zoo.PREFIX):
         return zoo.build(architecture.removeprefix(zoo.PREFIX), options, weights)
-    kind = ARCHITECTURES.get(architecture)
-    if kind is None:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise PackDamaged(f"Unknown architecture {architecture!r}; this version knows: {known}.")
-    try:
-        return kind(**options)
-    except (TypeError, ValueError) as error:
-        raise PackDamaged(f"The options of {architecture!r} do not fit: {error}") from error
+    return build_one_of(ARCHITECTURES, "architecture", architecture, options)

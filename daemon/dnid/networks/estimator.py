@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dnid.errors import PackDamaged
 from dnid.networks.blocks import BlockEstimator
+from dnid.networks.build import build_one_of
 from dnid.networks.grain import GrainEstimator
 
 Estimator = BlockEstimator | GrainEstimator
@@ -20,11 +20,4 @@ ESTIMATORS: dict[str, type[Estimator]] = {"blocks": BlockEstimator, "grain": Gra
 
 def build_estimator(architecture: str, options: Mapping[str, Any]) -> Estimator:
     """With fresh weights. Raises PackDamaged for a name or options that do not fit."""
-    kind = ESTIMATORS.get(architecture)
-    if kind is None:
-        known = ", ".join(ESTIMATORS)
-        raise PackDamaged(f"Unknown estimator {architecture[:80]!r}; this version knows: {known}.")
-    try:
-        return kind(**options)
-    except (TypeError, ValueError) as error:
-        raise PackDamaged(f"The options of the estimator do not fit: {error}") from error
+    return build_one_of(ESTIMATORS, "estimator", architecture, options)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dnid.errors import PackDamaged
+from dnid.networks.build import build_one_of
 from dnid.networks.unet import UNet
 
 
@@ -33,11 +33,4 @@ FINDERS: dict[str, type[SubjectFinder]] = {"unet": SubjectFinder}
 
 def build_finder(architecture: str, options: Mapping[str, Any]) -> SubjectFinder:
     """With fresh weights. Raises PackDamaged for a name or options that do not fit."""
-    kind = FINDERS.get(architecture)
-    if kind is None:
-        known = ", ".join(FINDERS)
-        raise PackDamaged(f"Unknown finder {architecture[:80]!r}; this version knows: {known}.")
-    try:
-        return kind(**options)
-    except (TypeError, ValueError) as error:
-        raise PackDamaged(f"The options of the finder do not fit: {error}") from error
+    return build_one_of(FINDERS, "finder", architecture, options)

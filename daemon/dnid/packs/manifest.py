@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 from dnid.errors import PackDamaged
+from dnid.packs.table import Table, load_json
 from dnid.recipe import EFFECTS, SCALES
 
 FORMAT = 1
@@ -19,8 +20,6 @@ MAX_HALO = 1024
 MAX_WORKING_SIDE = 2048
 VERDICTS = ("yes", "with care", "no")
 NORMALISATIONS = ("", "paper", "fold")
-
-T = TypeVar("T")
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -147,15 +146,10 @@ def parse(data: bytes) -> Manifest:
     """Read and check manifest.json. Raises PackDamaged, naming what does not fit."""
     if len(data) > MAX_MANIFEST_BYTES:
         raise PackDamaged(f"manifest.json is larger than {MAX_MANIFEST_BYTES // 1024} KiB.")
-    try:
-        table = json.loads(data, object_pairs_hook=_unique)
-        json.dumps(table, ensure_ascii=False).encode()  # no lone surrogates: they cannot be told
-    except (ValueError, RecursionError) as error:
-        raise PackDamaged(f"manifest.json is not JSON: {error}") from error
-    reader = _Table(table, "manifest.json")
+    reader = Table(load_json(data, "manifest.json"), "manifest.json")
     if reader.take("format", int) != FORMAT:
         raise PackDamaged(f"manifest.json has another format; this version reads format {FORMAT}.")
-    network = _Table(reader.take("network", dict), "network")
+    network = Table(reader.take("network", dict), "network")
     manifest = Manifest(
         id=_match(_ID, reader.take("id", str), "id"),
         name=reader.take("name", str),
@@ -180,52 +174,6 @@ def parse(data: bytes) -> Manifest:
     return manifest
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Readers of JSON differ in which of two equal keys counts, so there may be one."""
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        raise ValueError("an object has a key twice")
-    return table
-
-
-class _Table:
-    """A JSON object of which every key must be asked for once."""
-
-    def __init__(self, table: object, where: str) -> None:
-        if not isinstance(table, dict):
-            raise PackDamaged(f"{where} must be a JSON object.")
-        self.rest: dict[str, Any] = dict(table)
-        self.where = where
-
-    def take(self, key: str, kind: type[T]) -> T:
-        if key not in self.rest:
-            raise PackDamaged(f"{self.where} has no {key!r}.")
-        value = self.rest.pop(key)
-        if type(value) is not kind:
-            raise PackDamaged(f"{self.where}: {key!r} must be a JSON {_JSON_NAMES[kind]}.")
-        if isinstance(value, str) and not value.isprintable():  # it goes to a terminal
-            raise PackDamaged(f"{self.where}: {key!r} must hold one line of printable text.")
-        return value
-
-    def take_optional(self, key: str, kind: type[T]) -> T | None:
-        """The same for a value that may be null."""
-        if key in self.rest and self.rest[key] is None:
-            return self.rest.pop(key)  # type: ignore[no-any-return]
-        return self.take(key, kind)
-
-    def take_or(self, key: str, default: T) -> T:
-        """The same for a key that may be left out."""
-        return self.take(key, type(default)) if key in self.rest else default
-
-    def finish(self) -> None:
-        if self.rest:
-            unknown = ", ".join(repr(key[:80]) for key in sorted(self.rest)[:5])
-            raise PackDamaged(f"{self.where} has unknown keys: {unknown}.")
-
-
-_JSON_NAMES: dict[type, str] = {
-    int: "integer", str: "string", dict: "object", list: "array", bool: "boolean",
-}  # fmt: skip
 _OPTIONAL: dict[str, Any] = {
     "scale": 1,
     "approximate": False,
@@ -240,7 +188,7 @@ def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
         raise PackDamaged(f"A pack has 1 to {MAX_ANCHORS} anchors, not {len(entries)}.")
     anchors = []
     for entry in entries:
-        reader = _Table(entry, "anchor")
+        reader = Table(entry, "anchor")
         anchors.append(
             Anchor(
                 name=_match(_ID, reader.take("name", str), "anchor name"),
@@ -254,10 +202,10 @@ def _anchors(entries: list[object]) -> tuple[Anchor, ...]:
     return tuple(anchors)
 
 
-def _side_network(table: _Table, key: str) -> SideNetwork | None:
+def _side_network(table: Table, key: str) -> SideNetwork | None:
     if key not in table.rest:
         return None
-    reader = _Table(table.take(key, dict), key)
+    reader = Table(table.take(key, dict), key)
     sha256 = _match(_SHA256, reader.take("sha256", str), "sha256")
     side = SideNetwork(sha256, reader.take("architecture", str), reader.take("options", dict))
     reader.finish()
@@ -268,7 +216,7 @@ def _check_figures(table: dict[str, Any] | None) -> Mapping[str, Any] | None:
     """The verdict is read; the figures beside it are for reports and stay as they are."""
     if table is None:
         return None
-    reader = _Table(table, "check")
+    reader = Table(table, "check")
     if reader.take("verdict", str) not in VERDICTS:
         raise PackDamaged(f"The verdict of a check is one of {', '.join(VERDICTS)}.")
     reader.take("reason", str)
