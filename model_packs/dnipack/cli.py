@@ -17,6 +17,7 @@ from dnipack.commands import (
     measure,
     pack,
     report,
+    strip,
     subject,
     train,
     verify,
@@ -33,6 +34,7 @@ COMMANDS = (
     compare,
     fullsize,
     report,
+    strip,
     pack,
     verify,
 )
