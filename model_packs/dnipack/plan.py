@@ -22,8 +22,8 @@ class GanPlan:
     """Of the anchor's `loss`."""
     perceptual: float = 0.1
     """Of the distance of a classifier's features (given by --features)."""
-    adversarial: float = 0.01
-    """Of what the discriminator says."""
+    adversarial: float = 0.5
+    """The discriminator's pull at the picture, as a share of that of the two others."""
     learning_rate: float = 4e-4
     """The discriminator's; it starts from scratch."""
 
