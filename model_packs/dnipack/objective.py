@@ -87,7 +87,8 @@ class Adversarial:
         (other,) = torch.autograd.grad(doubt, picture)
         share = self.plan.adversarial * pull.norm() / other.norm().clamp(min=1e-12)
         work = (output * (pull + share * other)).sum()
-        return likeness.detach() + work - work.detach()
+        loss: Tensor = likeness.detach() + work - work.detach()
+        return loss
 
     def _doubt(self, picture: Tensor, target: Tensor) -> Tensor:
         """How sure the discriminator is that the true picture is the true one."""
