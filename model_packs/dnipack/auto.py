@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,12 @@ from dnid.errors import BadInput
 from dnid.networks.estimator import Estimator, build_estimator
 from dnid.packs.manifest import Manifest
 from dnipack.build import write_side_network
-from dnipack.cost import Restore, cost_at
+from dnipack.cost import Restore, cost, costs_of, price
 from dnipack.degrade import Camera, Degradation, Jpeg, Noise, Zoom
 from dnipack.photos import CropSampler, Photo, to_pixels, to_tensor
 from dnipack.recipe import TrainingRecipe
 
+BATCH = 12
 CROP = 128
 """Side in pixels."""
 LEARNING_RATE = 2e-3
@@ -38,6 +41,9 @@ CHECKED = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 _SOFT = Zoom((1.0, 2.5), probability=0.5)
 
+Batches = Iterator[tuple[Tensor, Callable[[Tensor], Tensor]]]
+"""N×3×S×S crops, and what is said to N proposals for them: how wrong each is."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -49,10 +55,8 @@ class Lesson:
     """One of ESTIMATORS."""
     options: Mapping[str, Any] = field(default_factory=lambda: {"channels": [16, 32, 48]})
     """Arguments of the architecture."""
-    skew: float = 1.0
-    """Strengths are drawn as u ** skew: above 1, faint ones more often."""
-    clean: float = 0.0
-    """Share of the crops that need nothing."""
+    by_cost: bool = False
+    """Learn at last what restores best (cost.py), not which strength the degradation had."""
 
 
 LESSONS: Mapping[str, Lesson] = {
@@ -60,9 +64,7 @@ LESSONS: Mapping[str, Lesson] = {
     # Smoother noise than the networks learnt from: a camera's own reduction goes far, and what
     # it leaves must not be taken for fainter than it is.
     "camera": Lesson(
-        lambda strength: Camera(24 * strength, luma_blur=(0, 2), grain=(0, 0.4)),
-        skew=1.5,
-        clean=0.15,
+        lambda strength: Camera(24 * strength, luma_blur=(0, 2), grain=(0, 0.4)), by_cost=True
     ),
     "jpeg": Lesson(
         lambda strength: Jpeg(max(1, round(100 - 90 * strength)), shifted=0.5, twice=0.2),
@@ -82,50 +84,78 @@ def lesson_for(recipe: TrainingRecipe) -> Lesson:
 
 def train_estimator(
     lesson: Lesson,
-    photos: Sequence[Photo],
+    batches: Batches,
     steps: int,
     *,
-    batch: int = 12,
-    crop: int = CROP,
     progress: Callable[[float], object] = lambda _: None,
     seed: int = 0,
 ) -> Estimator:
-    """A trained network; `progress` gets each step's mean absolute error.
-
-    Raises BadInput when no photo is as large as a crop.
-    """
+    """A trained network; `progress` gets each step's mean error."""
     torch.manual_seed(seed)
     network = build_estimator(lesson.architecture, lesson.options)
     optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    for crops, strengths in _batches(lesson, CropSampler(photos, crop), steps, batch, seed):
-        error = (network(crops[:, None]) - strengths).abs().mean()
+    for crops, judge in islice(batches, steps):
+        error = judge(network(crops[:, None])).mean()
         optimiser.zero_grad()
-        error.backward()
+        error.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
         progress(float(error.detach()))
     return _rounded(network.eval())
 
 
-def _batches(
-    lesson: Lesson, sampler: CropSampler, steps: int, batch: int, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """N×3×S×S crops and the N strengths that they need."""
-    for step in range(steps):
+def by_strength(
+    lesson: Lesson, photos: Sequence[Photo], *, batch: int = BATCH, crop: int = CROP, seed: int = 0
+) -> Batches:
+    """Crops without end whose strength is to be told. Raises BadInput when no photo is as
+    large as a crop."""
+    for _, crops, strengths in _degraded_crops(lesson, photos, batch, crop, seed):
+        yield crops, partial(_absolute_error, strengths)
+
+
+def _absolute_error(strengths: Tensor, proposals: Tensor) -> Tensor:
+    return (proposals - strengths).abs()
+
+
+def by_strength_then_cost(
+    lesson: Lesson,
+    photos: Sequence[Photo],
+    restore: Restore,
+    crops: int,
+    steps: int,
+    *,
+    batch: int = BATCH,
+    crop: int = CROP,
+    progress: Callable[[], object] = lambda: None,
+    seed: int = 0,
+) -> Batches:
+    """By strength for half of the `steps`, from crops that never repeat; then without end by
+    cost, from as many as `restore` has been tried on."""
+    drawn = _degraded_crops(lesson, photos, 1, crop, seed)
+    pairs = [(degraded, clean) for clean, degraded, _ in islice(drawn, crops)]
+    priced = price(restore, pairs, progress)
+    first = by_strength(lesson, photos, batch=batch, crop=crop, seed=seed + 1)
+    return chain(islice(first, steps // 2), priced.batches(batch, seed))
+
+
+def _degraded_crops(
+    lesson: Lesson, photos: Sequence[Photo], batch: int, crop: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """N×3×S×S clean, the same degraded, and the N strengths that they need; without end."""
+    sampler = CropSampler(photos, crop)
+    for step in count():
         rng = np.random.default_rng((seed, step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         clean = _SOFT(sampler.batch(batch, rng), generator)
-        drawn = BEYOND * rng.random(batch) ** lesson.skew
-        strengths = np.where(rng.random(batch) < lesson.clean, 0.0, drawn).tolist()
-        crops = [
+        strengths = rng.uniform(0, BEYOND, batch).tolist()
+        crops = torch.cat([
             _degraded(lesson, picture[None], strength, generator)
             for picture, strength in zip(clean, strengths, strict=True)
-        ]
-        for crop in crops:
-            if rng.random() < GRAY:
-                crop[:] = crop[:, 1:2].clone()
-        yield torch.cat(crops), torch.tensor(strengths, dtype=torch.float32).clamp_(max=1)
+        ])  # fmt: skip
+        gray = torch.from_numpy(rng.random(batch) < GRAY)
+        clean[gray], crops[gray] = clean[gray][:, 1:2], crops[gray][:, 1:2]
+        yield clean, crops, torch.tensor(strengths, dtype=torch.float32).clamp_(max=1)
 
 
 def _degraded(lesson: Lesson, clean: Tensor, strength: float, generator: torch.Generator) -> Tensor:
@@ -157,7 +187,8 @@ def check_costs(
     """dB that the proposals lose against the best of some strengths, photo by photo."""
     lost: dict[float, list[float]] = {strength: [] for strength in CHECKED}
     for strength, degraded, clean in _checked(lesson, photos):
-        lost[strength].append(cost_at(_proposed(network, degraded), restore, degraded, clean))
+        proposal = torch.tensor([_proposed(network, degraded)])
+        lost[strength].append(float(cost(costs_of(restore, degraded, clean)[None], proposal)))
         progress()
     return lost
 

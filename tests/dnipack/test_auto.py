@@ -12,12 +12,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.dnipack.small_recipe import TOML
 from tests.small import write_pack
+from torch import Tensor
 
 from dnid.errors import BadInput
 from dnid.networks.estimator import build_estimator
 from dnid.packs.store import open_pack
 from dnipack import auto
-from dnipack.auto import LESSONS, check, check_costs, mean_error, train_estimator, write_estimator
+from dnipack.auto import (
+    LESSONS,
+    by_strength,
+    by_strength_then_cost,
+    check,
+    check_costs,
+    mean_error,
+    train_estimator,
+    write_estimator,
+)
 from dnipack.cli import main
 from dnipack.recipe import load_recipe
 
@@ -37,7 +47,8 @@ def test_it_learns_the_strength() -> None:
     """Here strength darkens; after some steps the proposals for a new picture follow it."""
     darkening = auto.Lesson(lambda strength: lambda clean, _: clean * (1 - 0.8 * strength))
     grey = [np.full((32, 32, 3), value, np.uint8) for value in (230, 240, 250)]
-    network = train_estimator(darkening, grey, 30, batch=6, crop=32)
+    batches = by_strength(darkening, grey, batch=6, crop=32)
+    network = train_estimator(darkening, batches, 30)
     proposals = check(network, darkening, [np.full((48, 40, 3), 235, np.uint8)])
     found = [value for (value,) in proposals.values()]
     assert found == sorted(found)
@@ -47,38 +58,49 @@ def test_it_learns_the_strength() -> None:
 def test_the_same_seed_gives_the_same_network() -> None:
     """Bit for bit."""
     first, second = (
-        train_estimator(LESSONS["jpeg"], [scene(0)], 3, batch=2, crop=32) for _ in range(2)
+        train_estimator(
+            LESSONS["jpeg"], by_strength(LESSONS["jpeg"], [scene(0)], batch=2, crop=32), 3
+        )
+        for _ in range(2)
     )
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_clean_pictures_are_among_the_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the lesson's share; the others lean to the faint side by its skew."""
-    seen: list[float] = []
+def test_it_learns_what_costs_least() -> None:
+    """Restoring here is the stronger of the two: what is best is learnt, 0.6 of what was done."""
+    darkening = auto.Lesson(lambda strength: lambda clean, _: clean - 0.4 * strength)
+    grey = [np.full((32, 32, 3), value, np.uint8) for value in (230, 240, 250)]
+    told: list[None] = []
 
-    def darken(strength: float) -> auto.Degradation:
-        seen.append(strength)
-        return lambda clean, _: clean
+    def lighten(picture: Tensor, strength: float) -> Tensor:
+        return picture + 0.4 / 0.6 * strength
 
-    lesson = auto.Lesson(darken, clean=0.3, skew=2.0)
-    train_estimator(lesson, [scene(0)], 40, batch=10, crop=32)
-    degraded = [strength for strength in seen if strength > 0]
-    assert len(seen) - len(degraded) == pytest.approx(120, abs=40)
-    assert np.median(degraded) == pytest.approx(auto.BEYOND / 4, abs=0.08)
-    assert max(degraded) > 1
+    batches = by_strength_then_cost(
+        darkening, grey, lighten, 60, 200, batch=6, crop=32, progress=lambda: told.append(None)
+    )
+    assert len(told) == 60
+    network = train_estimator(darkening, batches, 200)
+    photo = np.full((32, 32, 3), 235, np.uint8)
+    proposals = check(network, darkening, [photo])
+    assert proposals[1.0][0] == pytest.approx(0.6, abs=0.1)
+    lost = check_costs(network, darkening, [photo], lighten)
+    assert 0 <= lost[1.0][0] < 10, "the strength that was done would lose 25 dB"
 
 
 def test_what_the_proposals_cost() -> None:
-    """For each photo and strength what is lost against the best; here nothing is to be done."""
+    """For each photo and strength what is lost against the best; here 0 is best, and a strength
+    of 1 is off by 0.1."""
     harmless = auto.Lesson(lambda _: lambda clean, generator: clean)
     network = build_estimator("grain", {"channels": [4]})
-    found = check_costs(network, harmless, [scene(0), scene(1)], lambda x, s: x - 0.1 * s)
-    assert list(found) == list(auto.CHECKED)
-    proposals = check(network, harmless, [scene(0), scene(1)])
-    for strength, lost in found.items():
-        for one, proposal in zip(lost, proposals[strength], strict=True):
-            assert one == pytest.approx(10 * np.log10((0.01 * proposal**2 + 1e-5) / 1e-5), abs=0.1)
+    torch.nn.init.constant_(network.tail.bias, 5.0)  # it always says 1
+    photos = [scene(0), scene(1)]
+    assert check(network, harmless, photos)[0.5] == [1, 1]
+    lost = check_costs(network, harmless, photos, lambda x, strength: x - 0.1 * strength)
+    worst = 10 * np.log10((0.01 + 1e-4) / 1e-4)
+    assert lost == {s: pytest.approx([worst, worst], abs=1.5) for s in auto.CHECKED}
+    lost = check_costs(network, harmless, photos, lambda x, strength: x)
+    assert lost == {s: [0, 0] for s in auto.CHECKED}
 
 
 def test_lessons_degrade_as_much_as_they_say() -> None:

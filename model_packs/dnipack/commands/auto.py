@@ -15,6 +15,8 @@ from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
 from dnid.packs.store import open_pack
 from dnipack.auto import (
+    by_strength,
+    by_strength_then_cost,
     check,
     check_costs,
     lesson_for,
@@ -45,6 +47,10 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--recipe", type=Path, required=True, help="the recipe of the pack")
     parser.add_argument("--data", type=Path, required=True, help="the photos of its training")
     parser.add_argument("--steps", type=int, default=1500, help="(default 1500)")
+    parser.add_argument(
+        "--crops", type=int, default=1500,
+        help="for photographs: crops that are restored at several strengths (default 1500)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -53,19 +59,25 @@ def run(options: argparse.Namespace) -> int:
     pack, recipe = open_pack(options.pack), load_recipe(options.recipe)
     lesson = lesson_for(recipe)
     photos, kept_aside = load_pool(options.data, recipe.validation)
+    trial = partial(restore, PackRunner(pack, find_device("auto")))
+    batches = by_strength(lesson, photos)
+    if lesson.by_cost:
+        with tqdm(total=options.crops, unit="crop", disable=None) as bar:
+            batches = by_strength_then_cost(
+                lesson, photos, trial, options.crops, options.steps, progress=bar.update
+            )
     with tqdm(total=options.steps, unit="step", disable=None) as bar:
 
         def show(error: float) -> None:
             bar.set_postfix(error=f"{error:.3f}", refresh=False)
             bar.update()
 
-        network = train_estimator(lesson, photos, options.steps, progress=show)
+        network = train_estimator(lesson, batches, options.steps, progress=show)
     write_estimator(options.pack, pack.manifest, lesson, network)
     proposals = check(network, lesson, kept_aside)
     print(f"{len(kept_aside)} photos. Strength that is needed → proposed: lowest, mean, highest")
     _print(proposals)
     print(f"mean absolute error {mean_error(proposals):.3f}")
-    trial = partial(restore, PackRunner(pack, find_device("auto")))
     middles = [middle(photo, MIDDLE) for photo in kept_aside]
     with tqdm(total=len(middles) * len(proposals), unit="picture", disable=None) as bar:
         lost = check_costs(network, lesson, middles, trial, bar.update)
