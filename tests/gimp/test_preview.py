@@ -27,7 +27,6 @@ def test_the_halo_ends_at_the_picture() -> None:
     """The crop has the halo around the box where there is picture, and lies on the coarse grid."""
     assert Box(300, 250, 400, 300).grown(40, (1000, 800)) == Box(256, 192, 484, 398)
     assert Box(0, 700, 100, 100).grown(40, (1000, 800)) == Box(0, 640, 140, 160)
-    assert Box(300, 250, 400, 300).inside(Box(256, 192, 484, 398)) == Box(44, 58, 400, 300)
     assert Box(1, 2, 3, 4).times(2) == Box(2, 4, 6, 8)
 
 
@@ -53,10 +52,23 @@ def test_zoom_has_ends() -> None:
 
 
 def test_fitting() -> None:
-    """The whole picture is seen, if 25 % is small enough, and never enlarged."""
+    """The whole picture is seen, however large it is, and never enlarged."""
     assert VIEW.fitting().zoom == pytest.approx(1 / 3)
-    assert replace(VIEW, picture=(9000, 50)).fitting().zoom == 0.25
+    large = replace(VIEW, picture=(6000, 4000)).fitting()
+    assert large.zoom == pytest.approx(400 / 6000)
+    assert large.box() == Box(0, 0, 6000, 4000)
+    assert replace(large, scale=4).fitting().zoom == pytest.approx(100 / 6000)
     assert replace(VIEW, picture=(40, 30)).fitting().zoom == 1.0
+
+
+def test_stepping_from_what_fits() -> None:
+    """From farther than 25 % the first step nearer is 25 %, and there is no step farther."""
+    large = replace(VIEW, picture=(6000, 4000)).fitting()
+    assert large.step(1).zoom == 0.25
+    assert large.step(2).zoom == pytest.approx(1 / 3)
+    assert large.step(100).zoom == 4.0
+    assert large.step(-1) == large.step(0) == large
+    assert large.step(1).step(-1).zoom == 0.25
 
 
 def test_between_two_results() -> None:

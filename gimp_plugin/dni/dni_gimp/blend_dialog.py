@@ -21,7 +21,7 @@ from .blend import (  # noqa: E402
     write_shares,
 )
 from .dialog import OpenLink, Studio  # noqa: E402
-from .live import Target  # noqa: E402
+from .parcel import Target  # noqa: E402
 from .recipes import Refused, Table  # noqa: E402
 from .rows import Slider, labelled  # noqa: E402
 from .words import _  # noqa: E402

@@ -17,9 +17,10 @@ from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk  # noqa: E402
 from .canvas import read, sample_box  # noqa: E402
 from .line import Answered, Line  # noqa: E402
 from .link import Link, LinkError, Message, error_of  # noqa: E402
-from .live import LivePreview, Target  # noqa: E402
+from .live import LivePreview  # noqa: E402
 from .map_chooser import MapChooser  # noqa: E402
 from .notices import LogWindow, open_help  # noqa: E402
+from .parcel import Target  # noqa: E402
 from .recipes import Refused, Table  # noqa: E402
 from .rows import choice_combo, labelled  # noqa: E402
 from .session import Source, describe, packs_of  # noqa: E402
@@ -119,7 +120,7 @@ class Studio:
              lambda: view.view.zoomed(1.0)),
             (Gtk.Button(label="+"), _("Zoom in (+)"), lambda: view.view.step(1)),
             (Gtk.Button.new_with_mnemonic(_("_Fit")),
-             _("Show the whole picture, as far as 25 % shows it; a double click does so too"),
+             _("Show the whole picture; a double click does so too"),
              lambda: view.view.fitting()),
         ):  # fmt: skip
             button.set_tooltip_text(hint)

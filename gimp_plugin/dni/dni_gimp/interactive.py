@@ -14,8 +14,8 @@ from .arguments import values_of  # noqa: E402
 from .blend_dialog import BlendDialog  # noqa: E402
 from .dialog import OpenLink, Studio  # noqa: E402
 from .link import LinkError  # noqa: E402
-from .live import Target  # noqa: E402
 from .notices import tell_error  # noqa: E402
+from .parcel import Target  # noqa: E402
 from .restore_dialog import RestoreDialog  # noqa: E402
 from .work import Task, perform, success  # noqa: E402
 

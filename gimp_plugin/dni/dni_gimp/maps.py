@@ -28,6 +28,11 @@ class StrengthMap:
     offset: tuple[int, int]
     """Where the restored layer's corner lies in it."""
 
+    @property
+    def key(self) -> object:
+        """Return what tells it from other maps."""
+        return self.drawable.get_id(), self.offset
+
     def read(self, image: Gimp.Image, box: Box, scale: float = 1.0) -> Source:
         """Return the strengths for this part of the restored layer; beyond its edge they are 0.
 

@@ -5,7 +5,7 @@ Nothing here knows of windows or of sockets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import ceil, floor
@@ -40,10 +40,6 @@ class Box:
         right = min(bounds[0], self.left + self.width + halo)
         bottom = min(bounds[1], self.top + self.height + halo)
         return Box(left, top, right - left, bottom - top)
-
-    def inside(self, other: Box) -> Box:
-        """Return this in coordinates that begin at `other`'s corner."""
-        return Box(self.left - other.left, self.top - other.top, self.width, self.height)
 
     def times(self, scale: int) -> Box:
         """Return this on a grid that is `scale` times finer."""
@@ -102,15 +98,16 @@ class View:
         return replace(self, zoom=zoom, centre=centre).kept()
 
     def step(self, steps: int, at: tuple[float, float] | None = None) -> View:
-        """Return this so many of ZOOMS nearer."""
+        """Return this so many of ZOOMS nearer; what fits may be farther than they are."""
+        if self.zoom < ZOOMS[0] * (1 - 1e-9):
+            return self if steps <= 0 else self.zoomed(ZOOMS[min(steps, len(ZOOMS)) - 1], at)
         nearest = min(range(len(ZOOMS)), key=lambda i: abs(ZOOMS[i] - self.zoom))
         return self.zoomed(ZOOMS[min(max(0, nearest + steps), len(ZOOMS) - 1)], at)
 
     def fitting(self) -> View:
-        """Return the largest of ZOOMS at which the whole picture is seen, or the smallest."""
+        """Return the largest of ZOOMS at which the whole picture is seen, or what is needed."""
         room = min(w / (p * self.scale) for w, p in zip(self.window, self.picture, strict=True))
-        zoom = max((zoom for zoom in ZOOMS if zoom <= min(room, 1.0)), default=ZOOMS[0])
-        return self.zoomed(zoom)
+        return self.zoomed(max((zoom for zoom in ZOOMS if zoom <= min(room, 1.0)), default=room))
 
     def kept(self) -> View:
         """Return this with the window over the picture: no border where there is more to see."""
@@ -149,9 +146,15 @@ class Album(Generic[T]):
         """Return exactly this result."""
         return self._results.get((kind, place))
 
-    def between(self, kind: Hashable, place: Place) -> Mix[T] | None:
-        """Return what comes closest to `place`: a point on a line between two known ones."""
+    def between(
+        self, kind: Hashable, place: Place, also: Mapping[Place, T] | None = None
+    ) -> Mix[T] | None:
+        """Return what comes closest to `place`: a point on a line between two known ones.
+
+        `also` is known without being kept here.
+        """
         known = [(at, result) for (of, at), result in self._results.items() if of == kind]
+        known += (also or {}).items()
         if len(known) < 2:
             return Mix(known[0][1], known[0][1], 0.0) if known else None
         best: tuple[float, float, Mix[T]] | None = None

@@ -13,7 +13,7 @@ from gi.repository import Gimp  # noqa: E402
 from .arguments import values_of  # noqa: E402
 from .dialog import OpenLink, Studio  # noqa: E402
 from .link import Message, error_of  # noqa: E402
-from .live import Target  # noqa: E402
+from .parcel import Target  # noqa: E402
 from .recipes import EFFECTS, Effect, Table, missing_effects, pack_for, recipe_of  # noqa: E402
 from .rows import EffectRow  # noqa: E402
 from .session import proposals_of  # noqa: E402

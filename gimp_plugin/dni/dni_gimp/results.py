@@ -38,16 +38,16 @@ def write(buffer: Gegl.Buffer, encoding: Encoding, pixels: bytes, x: int = 0, y:
 
 
 def to_pixbuf(
-    encoding: Encoding, pixels: bytes, part: Box | None = None, density: float = 1.0
+    encoding: Encoding, pixels: bytes, corner: tuple[int, int], part: Box, density: float
 ) -> GdkPixbuf.Pixbuf:
     """Return pixels as the screen shows them: sRGB, 8 bits, over checks where transparent.
 
-    Only those in `part`, if given, and made `density` (0..1) times as large.
+    Their left upper one lies at `corner` of a larger picture, and `part` is a part of that, made
+    `density` (0..1) times as large: on the same grid as any other part, so that all of them fit.
     """
     layout = encoding.layout
-    part = part or Box(0, 0, layout.width, layout.height)
-    buffer = Gegl.Buffer.new(encoding.format, 0, 0, layout.width, layout.height)
-    write(buffer, encoding, pixels)
+    buffer = Gegl.Buffer.new(encoding.format, *corner, layout.width, layout.height)
+    write(buffer, encoding, pixels, *corner)
     return shown(buffer, part, density, has_alpha=layout.channels in (2, 4))
 
 
