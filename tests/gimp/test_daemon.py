@@ -175,6 +175,34 @@ answer = [restore(on, [layer], denoise=70.0), raw_pixels(on.get_layers()[0])]
         other.stop(daemon_too=False)
 
 
+def test_two_gimps_both_finish(daemon: RealGimp, tmp_path: Path) -> None:
+    """The second waits for the first; each gets its own picture at its own strength."""
+    large, small = noisy(2000, 2000, 3), noisy(HEIGHT, WIDTH, 3)[::-1].copy()
+    code = """
+on = new_image(width, height)
+layer = new_layer(on, pixels, "R'G'B' u8", width, height)
+answer = [restore(on, [layer], denoise=strength), raw_pixels(on.get_layers()[0])]
+"""
+    other = RealGimp(tmp_path, runtime=daemon.runtime)
+    try:
+        other.use_daemon()
+        first = daemon.start(code, pixels=large, width=2000, height=2000, strength=40.0)
+        wait_for("the job to run", lambda: is_running(daemon))
+        second = other.start(code, pixels=small, width=WIDTH, height=HEIGHT, strength=90.0)
+        wait_for("the second to wait", lambda: status(daemon, "queued") == 1)
+        assert not first.done()
+        for job, pixels, strength in ((first, large, "0.4"), (second, small, "0.9")):
+            called, data = job.result()
+            assert called == {"status": "success", "error": ""}
+            got = np.frombuffer(data, np.uint8).reshape(pixels.shape).astype(int)
+            expected = 255 * apply(daemon, pixels, None, "--denoise", strength)
+            assert np.abs(got - expected).max() <= 1
+            assert np.abs(got - pixels).max() > 8, "something was done"
+        assert daemon.daemon() == other.daemon()
+    finally:
+        other.stop(daemon_too=False)
+
+
 def status(gimp: RealGimp, what: str) -> int:
     """Ask the daemon how many jobs are `running` or `queued`."""
     told = gimp.run(str(DNID), "status", "--json", check=False)

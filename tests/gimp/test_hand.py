@@ -28,6 +28,25 @@ WIDE = np.full((900, 1600, 3), COLOUR, np.uint8)
 WIDE[430:470, 780:820] = SPOT
 
 
+NOTE_ENDS = """
+import gc
+(live,) = (found for found in gc.get_objects() if type(found).__name__ == "LivePreview")
+ends, answered = {}, live._answered
+
+def note(message):
+    if message.kind != "progress":
+        ends[message.id] = message.body.get("code", message.kind)
+    answered(message)
+
+live._answered = note
+"""
+RUNNING = """
+running = live._latest.running
+far = running is not None and running[1].box.width > 2000
+answer = running[0] if far and not live._latest._cancelled else None
+"""
+
+
 def value(desktop: Desktop, slider: str = NOISE) -> float:
     """Return where a slider is, in percent."""
     code = "answer = find(name, 'Scale').get_value()"
@@ -93,6 +112,52 @@ def test_a_mix_follows_the_hand(desktop: Desktop, picture: int) -> None:  # noqa
     wait_for("the slider", lambda: value(desktop) < 40)
     wait_for_after(desktop, value(desktop) / 100)
     desktop.xdotool("mouseup", 1)
+
+
+@pytest.mark.parametrize("what", ["slider", "picture"])
+def test_a_drag_cancels_what_runs(desktop: Desktop, picture: int, what: str) -> None:  # noqa: F811
+    """What is computed for an earlier wish is cancelled, and the last wish alone is asked for."""
+    desktop.gimp.use_fake("stalls")
+    image = desktop.show(WIDE)
+    desktop.call(image)
+    (first,) = wait_for("the request", lambda: requests(desktop))
+    x, y = desktop.handle(NOISE) if what == "slider" else desktop.middle("Preview", "Layout")
+    away = 20 if what == "slider" else 60  # the line is in the middle, where the hand would take it
+    x += 0 if what == "slider" else 100
+    desktop.xdotool("mousemove", x, y, "mousedown", 1)
+    for at in (x + away // 2, x + away):
+        desktop.xdotool("mousemove", at, y)
+    desktop.xdotool("mouseup", 1)
+    cancels = lambda: [head for head in desktop.gimp.sent() if head["kind"] == "cancel"]  # noqa: E731
+    assert wait_for("the cancel", cancels)[0]["job"] == first["id"]
+    wait_for("the next request", lambda: len(requests(desktop)) > 1)
+    last = requests(desktop)[-1]
+    if what == "slider":
+        wished = lambda: requests(desktop)[-1]["recipe"]["stages"][0]["strength"]  # noqa: E731
+        wait_for("the last wish", lambda: wished() == pytest.approx(value(desktop) / 100))
+        assert value(desktop) > 50
+    else:
+        assert last["recipe"] == first["recipe"]
+    ended = {cancel["job"] for cancel in cancels()}
+    assert ended == {head["id"] for head in requests(desktop)[:-1]}, "one runs at a time"
+
+
+def test_the_daemon_ends_a_job_that_is_cancelled(desktop: Desktop, picture: int) -> None:  # noqa: F811
+    """With the real daemon: a preview that is no longer wished ends cancelled, the last comes."""
+    desktop.gimp.use_daemon()
+    image = desktop.show(np.tile(WIDE, (3, 2, 1)))
+    desktop.call(image)
+    wait_for("the preview", lambda: said(desktop, "Exact preview"))
+    desktop.gimp.inside(NOTE_ENDS)
+    for _ in range(4):
+        desktop.click("−", "Button")
+    job = wait_for("a long job", lambda: desktop.gimp.inside(RUNNING))
+    x, y = desktop.handle(NOISE)
+    desktop.xdotool("mousemove", x, y, "mousedown", 1, "mousemove", x + 20, y, "mouseup", 1)
+    ended = wait_for("its end", lambda: desktop.gimp.inside("answer = ends.get(job)", job=job))
+    assert ended == "cancelled"
+    desktop.click("100 %" if said(desktop, "100 %") else "25 %", "Button")
+    wait_for("the preview", lambda: said(desktop, "Exact preview"))
 
 
 def test_panning_by_drag(desktop: Desktop, wide: int) -> None:

@@ -393,6 +393,44 @@ answer = [made.get_id() != on, made.get_width(), made.get_height(), describe(mad
     assert [line["size"] for line in layers_of(gimp, image)] == [[WIDTH, HEIGHT]]
 
 
+WITH_PATH = """
+on = image(on)
+guides = [on.add_hguide(11), on.add_vguide(23)]
+path = Gimp.Path.new(on, "outline")
+on.insert_path(path, None, 0)
+points = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 20.0, 21.0, 22.0, 23.0, 24.0, 25.0]
+path.stroke_new_from_points(Gimp.PathStrokeType.BEZIER, points, True)
+
+def marks(of):
+    places = [of.get_guide_position(guide) for guide in guides if of == on]
+    strokes = [list(path.stroke_get_points(stroke)[1:]) for stroke in path.get_strokes()]
+    return [places, [path.get_name() for path in of.get_paths()], strokes[0][-2:], len(strokes)]
+
+before = marks(on)
+"""
+
+
+@pytest.mark.parametrize("enlarge", ["new-image", "this-image"])
+def test_paths_and_guides_stay(gimp: RealGimp, enlarge: str) -> None:
+    """A new picture takes none away; scaled with this picture, they lie where they lay on it."""
+    image, layer = open_photo(gimp, photo(3), offset=(5, 7))
+    code = """
+pictures = len(Gimp.get_images())
+called = restore(on, [item(layer)], scale="x2", enlarge=enlarge, denoise_on=False)
+answer = [called["status"], before, marks(on), len(Gimp.get_images()) - pictures]
+"""
+    values = {"layer": layer, "enlarge": enlarge}
+    status, before, after, more = gimp.do(WITH_PATH + code, on=image, **values)
+    assert (status, more) == ("success", int(enlarge == "new-image"))
+    assert before[:2] == [[11, 23], ["outline"]]
+    times = 1 if enlarge == "new-image" else 2
+    points, closed = before[2]
+    assert len(points) == 12
+    assert closed is True
+    stroke = [[times * at for at in points], True]
+    assert after == [[times * at for at in before[0]], ["outline"], stroke, 1]
+
+
 def test_scaling_this_picture(gimp: RealGimp) -> None:
     """Layers, guides and the new layer are where they were on the picture."""
     pixels = photo(3)
