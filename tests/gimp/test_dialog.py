@@ -167,3 +167,23 @@ def test_blending_by_hand(desktop: Desktop, picture: int, output: Path) -> None:
     desktop.xdotool("key", "alt+o")
     assert desktop.status() == "success"
     assert requests(desktop)[-1]["recipe"]["stages"][0]["shares"] == pytest.approx([0.4, 0.6])
+
+
+def test_painting_while_the_dialog_is_open(desktop: Desktop, picture: int, output: Path) -> None:
+    """Back from GIMP's own window, the preview is one of what the layer has become."""
+    window = desktop.call(picture)
+    wait_for_after(desktop, 0.5)
+    asked = len(requests(desktop))
+    main = desktop.window("Untitled.*GIMP$")
+    desktop.xdotool("windowactivate", "--sync", main, "key", "ctrl+comma")  # fill, with black
+    desktop.xdotool("windowactivate", "--sync", window)
+    middle = lambda: int(np.abs(desktop.seen() - 127.5).max(axis=2).__le__(1).sum())  # noqa: E731
+    wait_for("half of black's negative", lambda: middle() > 10_000)
+    desktop.screenshot(output / "painted.png")
+    assert len(requests(desktop)) > asked
+    asked = len(requests(desktop))
+    desktop.xdotool("windowactivate", "--sync", main, "windowactivate", "--sync", window)
+    desktop.xdotool("key", *TO_SLIDER, "End")
+    wait_for("black's negative", lambda: (desktop.seen() == 255).all(axis=2).sum() > 50_000)
+    strengths = [head["recipe"]["stages"][0]["strength"] for head in requests(desktop)[asked:]]
+    assert 0.5 not in strengths, "nothing was painted: nothing is asked for again"

@@ -62,6 +62,8 @@ class Studio:
         self.dialog.set_default_size(*SIZE)
         self.dialog.connect("key-press-event", self._on_key, True)
         self.dialog.connect("key-release-event", self._on_key, False)
+        self.dialog.connect("focus-out-event", lambda *_: self.preview.look_away())
+        self.dialog.connect("focus-in-event", lambda *_: self._look_again())
         self.grid = Gtk.Grid(column_spacing=8, row_spacing=6)
         has_map = any(spec.name == "mask" for spec in config.list_properties())
         self.map = MapChooser(config, target.image, target.layer) if has_map else None
@@ -181,6 +183,10 @@ class Studio:
             self.preview.show(recipe, self.map.found() if self.map else None)
         except Refused as refusal:
             self._tell(str(refusal))
+
+    def _look_again(self) -> None:
+        if self.preview.look_again() and self.map:
+            self.map.update()
 
     def _tell(self, text: str) -> None:
         self._status.set_text(text)

@@ -60,6 +60,7 @@ class LivePreview:
         self._original = Original(target.layer)
         self._resting = 0  # a GLib source
         self._last: Shot | None = None
+        self._left: list[bytes] | None = None
         self._took = ""
         self._broken = False
         self.worked: Callable[[], None] = lambda: None
@@ -198,6 +199,32 @@ class LivePreview:
                 self._ask(wish)
                 return False
         return False
+
+    def look_away(self) -> None:
+        """The user turns to GIMP's own windows, and may paint there."""
+        self._left = self._pixels()
+
+    def look_again(self) -> bool:
+        """Begin anew if the layer or the map looks otherwise now, and return whether it does."""
+        left, self._left = self._left, None
+        if left is None or not self.target.layer.is_valid():
+            return False
+        self._original.renew()
+        if changed := self._pixels() != left:
+            self._album, self._last = Album(), None
+            self._gatherer.forget()
+            self.refresh()
+        return changed
+
+    def _pixels(self) -> list[bytes]:
+        """Return what is seen of the layer and its map."""
+        view = self.view.view
+        shot = self._original.shot(view)
+        pixels = [bytes(shot.pixbuf.get_pixels())]
+        if self._map is not None:
+            small = shot.box.shrunk(shot.density)
+            pixels += self._map.read(self.target.image, small, shot.density).strips
+        return pixels
 
     def failed(self) -> None:
         """Something went wrong: what was asked is lost."""

@@ -31,3 +31,7 @@ class Original:
             pixbuf = shown(self._buffer, box, density, has_alpha=self._layer.has_alpha())
             self._last = Shot(box, density, pixbuf)
         return self._last
+
+    def renew(self) -> None:
+        """Read from now on what the layer has become."""
+        self._buffer, self._last = self._layer.get_buffer(), None

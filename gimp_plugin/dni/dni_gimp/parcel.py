@@ -72,6 +72,11 @@ class Gatherer:
         masked = None if strength_map is None else strength_map.key
         return wish.crop, masked, self._needs_whole(wish)
 
+    def forget(self) -> None:
+        """The pixels are others now."""
+        self.stop()
+        self.parcel = None
+
     def stop(self) -> None:
         """Gather no more."""
         if self._running:

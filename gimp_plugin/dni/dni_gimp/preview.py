@@ -41,6 +41,12 @@ class Box:
         bottom = min(bounds[1], self.top + self.height + halo)
         return Box(left, top, right - left, bottom - top)
 
+    def shrunk(self, density: float) -> Box:
+        """Return about the same part of a picture that is `density` (0..1) times as large."""
+        left, top = round(self.left * density), round(self.top * density)
+        width, height = (max(1, round(side * density)) for side in (self.width, self.height))
+        return Box(left, top, width, height)
+
     def times(self, scale: int) -> Box:
         """Return this on a grid that is `scale` times finer."""
         return Box(*(value * scale for value in (self.left, self.top, self.width, self.height)))

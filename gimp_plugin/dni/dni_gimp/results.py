@@ -56,17 +56,17 @@ def shown(buffer: Gegl.Buffer, part: Box, density: float, *, has_alpha: bool) ->
 
     Not by Gimp.Drawable.get_sub_thumbnail: GIMP 3.0.4 frees its pixels wrongly.
     """
-    x, y = round(part.left * density), round(part.top * density)
-    width, height = (max(1, round(side * density)) for side in (part.width, part.height))
+    small = part.shrunk(density)
     model, samples = ("R'G'B'A u8", 4) if has_alpha else ("R'G'B' u8", 3)
-    there = Gegl.Rectangle.new(x, y, width, height)
+    there = Gegl.Rectangle.new(small.left, small.top, small.width, small.height)
     data = GLib.Bytes.new(buffer.get(there, density, model, Gegl.AbyssPolicy.CLAMP))
     pixbuf = GdkPixbuf.Pixbuf.new_from_bytes(
-        data, GdkPixbuf.Colorspace.RGB, has_alpha, 8, width, height, samples * width
-    )
+        data, GdkPixbuf.Colorspace.RGB, has_alpha, 8, small.width, small.height,
+        samples * small.width,
+    )  # fmt: skip
     if has_alpha:
         nearest = GdkPixbuf.InterpType.NEAREST
-        pixbuf = pixbuf.composite_color_simple(width, height, nearest, 255, *CHECKS)
+        pixbuf = pixbuf.composite_color_simple(small.width, small.height, nearest, 255, *CHECKS)
     return pixbuf
 
 
