@@ -19,7 +19,7 @@ from dni_gimp.recipes import (
 
 def settings(**changes: Any) -> dict[str, Any]:
     """Return the procedure's defaults, with changes."""
-    values: dict[str, Any] = {"scale": "x1", "invert": False}
+    values: dict[str, Any] = {"scale": "x1", "invert": False, "mask": "none"}
     for effect in EFFECTS:
         values |= {effect.strength: 50.0, effect.outside: 0.0}
         if effect.on:
@@ -57,15 +57,23 @@ def test_what_has_no_pack_is_left_out() -> None:
 
 def test_an_inverted_map_exchanges_the_strengths() -> None:
     """outside + (strength − outside) · (1 − m) is the same with the two exchanged."""
-    inverted = recipe_of(settings(denoise=80.0, denoise_outside=20.0, invert=True))
+    ends = {"denoise": 80.0, "denoise_outside": 20.0}
+    inverted = recipe_of(settings(**ends, invert=True, mask="layer-mask"))
     assert inverted == {"stages": [stage("denoise", 0.2, 0.8)]}
+
+
+def test_without_a_map_nothing_is_inverted() -> None:
+    """A check mark left from another picture does not turn the strength into the one outside."""
+    assert recipe_of(settings(denoise=80.0, invert=True)) == {
+        "stages": [stage("denoise", 0.8)],
+    }
 
 
 def test_there_and_back() -> None:
     """The settings of a recipe mean that recipe, inverted or not."""
     for invert in (False, True):
-        before = recipe_of({**ALL, "denoise-outside": 12.5, "invert": invert})
-        assert recipe_of(settings() | settings_of(before, invert=invert)) == before
+        before = recipe_of({**ALL, "denoise-outside": 12.5, "invert": invert, "mask": "layer-mask"})
+        assert recipe_of(settings(mask="layer-mask") | settings_of(before, invert=invert)) == before
 
 
 def test_neighbours_differ_in_their_place_alone() -> None:

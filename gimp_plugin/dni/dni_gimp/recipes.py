@@ -56,14 +56,15 @@ def recipe_of(settings: Mapping[str, Any], missing: Collection[tuple[str, int]] 
     """Return the recipe that these settings mean.
 
     Effects in `missing` (with their scale) are left out. Inverting the map is the same as
-    exchanging the strengths at its two ends.
+    exchanging the strengths at its two ends; where there is none, there is nothing to invert.
     """
+    invert = settings["invert"] and settings["mask"] != "none"
     stages = []
     for effect in EFFECTS:
         scale = SCALES[settings["scale"]] if effect.on is None else 1
         if is_on(effect, settings) and (effect.name, scale) not in missing:
             ends = settings[effect.strength] / 100, settings[effect.outside] / 100
-            stages.append(_stage(effect, *ends, scale=scale, invert=settings["invert"]))
+            stages.append(_stage(effect, *ends, scale=scale, invert=invert))
     return {"stages": stages}
 
 

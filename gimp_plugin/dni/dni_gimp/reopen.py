@@ -45,7 +45,8 @@ def earlier_of(image: Gimp.Image, layer: Gimp.Layer, *, blend: bool) -> Earlier 
 
 
 def _restore_settings(image: Gimp.Image, note: Mapping[str, Any]) -> dict[str, Any]:
-    settings = settings_of(note["recipe"], invert=bool(note["invert"]))
+    inverted = bool(note["invert"]) and note["mask"] != "none"
+    settings = settings_of(note["recipe"], invert=inverted)
     drawable = None
     if (tattoo := note["mask-drawable"]) is not None:
         drawable = image.get_layer_by_tattoo(tattoo) or image.get_channel_by_tattoo(tattoo)
