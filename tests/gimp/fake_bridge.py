@@ -67,7 +67,7 @@ def answer(behaviour: str, header: dict[str, Any], frames: list[bytes]) -> None:
         tell({"kind": "auto", "id": header["id"], "strengths": strengths, "seconds": 0.0})
     elif header["kind"] == "subject":
         tell_subject(header)
-    elif header["kind"] == "cancel" and behaviour not in ("stalls", "tires"):
+    elif header["kind"] == "cancel" and behaviour not in ("stalls", "tires", "once"):
         tell({"kind": "cancel", "id": header["id"]})
     else:
         _BEHAVIOURS[behaviour](header, frames)
@@ -155,6 +155,13 @@ def tires(header: dict[str, Any], frames: list[bytes]) -> None:
     (restores if known else stalls)(header, frames)
 
 
+def once(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Restore the first time, and never end after that."""
+    first = header["kind"] == "restore" and not _SERVED
+    _SERVED.append(header["id"])
+    (restores if first else stalls)(header, frames)
+
+
 def grows(header: dict[str, Any], frames: list[bytes]) -> None:
     """Return a picture of another size."""
     image = {"height": 1, "width": 2, "channels": 1, "dtype": "u8"}
@@ -172,6 +179,7 @@ def babbles(header: dict[str, Any], frames: list[bytes]) -> None:
     sys.stdout.flush()
 
 
+_SERVED: list[str] = []
 _BEHAVIOURS = {
     "restores": restores,
     "starting": restores,
@@ -181,6 +189,7 @@ _BEHAVIOURS = {
     "loses-daemon": loses_daemon,
     "stalls": stalls,
     "tires": tires,
+    "once": once,
     "grows": grows,
     "lies": lies,
     "babbles": babbles,

@@ -51,7 +51,8 @@ class LivePreview:
     ) -> None:
         self.target, self._line, self._tell, self._fail = target, line, tell, fail
         self.view = PictureView(target.size, self.refresh)
-        self.packs: Sequence[Mapping[str, Any]] = ()
+        self.packs: Sequence[Mapping[str, Any]] | None = None
+        """None until the daemon has told: they say how much must be read around what is seen."""
         self._recipe: Table = {"stages": []}
         self._map: StrengthMap | None = None
         self._album: Album[Shot] = Album()
@@ -59,7 +60,7 @@ class LivePreview:
         self._gatherer = Gatherer(target)
         self._original = Original(target.layer)
         self._resting = 0  # a GLib source
-        self._last: Shot | None = None
+        self._last: tuple[object, Shot] | None = None
         self._left: list[bytes] | None = None
         self._took = ""
         self._broken = False
@@ -98,29 +99,39 @@ class LivePreview:
             self._tell(_("No preview"))
             return
         self._tell(_("Computing…"))
-        self._ask(wish)
+        if self.packs is not None:
+            self._ask(wish)
 
     def _show_exact(self, before: Shot, exact: Shot) -> None:
-        self._last = exact
+        self._last = self._look(), exact
         self.view.draw(before, Mix(exact, exact, 0.0))
         self._tell(_("Exact preview") + self._took)
         self._resting = GLib.timeout_add(REST, self._prepare)
 
     def _nearest(self, wish: Wish, before: Shot) -> Mix[Shot] | None:
-        """Return what comes closest to this wish: the layer itself is the result of strength 0."""
-        known = {}
-        if wish.scale == 1 and not has_shares(self._recipe):
-            known[(0.0,) * len(wish.place)] = before
-        if (mix := self._album.between(wish.kind, wish.place, known)) is not None:
-            return mix
-        return None if self._last is None else Mix(self._last, self._last, 0.0)
+        """Return what comes closest to this wish; the layer itself is the result of strength 0.
+
+        Where nothing is known of this part, the last result is, if it was moved or zoomed.
+        """
+        if self._album.knows(wish.kind):
+            known = {}
+            if wish.scale == 1 and not has_shares(self._recipe):
+                known[(0.0,) * len(wish.place)] = before
+            return self._album.between(wish.kind, wish.place, known)
+        if self._last is None or self._last[0] != self._look():
+            return None
+        return Mix(self._last[1], self._last[1], 0.0)
+
+    def _look(self) -> object:
+        """Return what the same part of the picture looks the same with."""
+        return json.dumps(self._recipe), self._map and self._map.key
 
     def _wish(self, recipe: Table) -> Wish:
         view, size = self.view.view, self.target.size
         box = view.box()
         kind, place = place_of(recipe, masked=self._map is not None)
         map_key = None if self._map is None else self._map.key
-        crop = box.grown(halo_of(recipe, self.packs), size)
+        crop = box.grown(halo_of(recipe, self.packs or ()), size)
         density = min(1.0, view.zoom)
         whole_kind = (kind, map_key, box, density)
         return Wish(whole_kind, place, json.dumps(recipe), box, crop, view.scale)

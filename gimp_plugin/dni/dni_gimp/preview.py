@@ -152,6 +152,10 @@ class Album(Generic[T]):
         """Return exactly this result."""
         return self._results.get((kind, place))
 
+    def knows(self, kind: Hashable) -> bool:
+        """Return whether there is a result of this kind."""
+        return any(of == kind for of, _ in self._results)
+
     def between(
         self, kind: Hashable, place: Place, also: Mapping[Place, T] | None = None
     ) -> Mix[T] | None:
