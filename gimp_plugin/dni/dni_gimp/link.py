@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from .words import _
+
 PROTOCOL = 1
 MAX_HEADER = 1 << 20  # bytes
 MAX_FRAMES = 4
@@ -26,7 +28,7 @@ MAX_FRAME = 1 << 32  # bytes
 GRACE = 3.0  # seconds that a bridge may take to cancel its jobs and end
 NO_WINDOW = 0x08000000 if sys.platform == "win32" else 0  # no console flashes up on Windows
 
-REINSTALL = "Please run the installer of dnid again."
+REINSTALL = _("Please run the installer of dnid again.")
 
 
 class LinkError(Exception):
@@ -72,15 +74,14 @@ def read_command(path: Path) -> list[str]:
     try:
         command = json.loads(path.read_text(encoding="utf-8"))["command"]
     except FileNotFoundError:
-        raise LinkError(
-            "daemon-unavailable", f"The plug-in does not know where dnid is: {REINSTALL}"
-        ) from None
+        text = _("The plug-in does not know where dnid is.")
+        raise LinkError("daemon-unavailable", f"{text} {REINSTALL}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LinkError(
-            "daemon-unavailable", f"{path} cannot be read ({error}). {REINSTALL}"
-        ) from None
+        text = _("{path} cannot be read ({because}).").format(path=path, because=error)
+        raise LinkError("daemon-unavailable", f"{text} {REINSTALL}") from None
     if not command or not isinstance(command, list) or not all(isinstance(w, str) for w in command):
-        raise LinkError("daemon-unavailable", f"{path} names no command. {REINSTALL}")
+        text = _("{path} names no command.").format(path=path)
+        raise LinkError("daemon-unavailable", f"{text} {REINSTALL}")
     return command
 
 
@@ -115,10 +116,9 @@ class Link:
             )
         except OSError as error:
             self._stderr.close()
-            raise LinkError(
-                "daemon-unavailable",
-                f"{command[0]} cannot be started ({error.strerror}). {REINSTALL}",
-            ) from None
+            text = _("{program} cannot be started ({because}).")
+            text = text.format(program=command[0], because=error.strerror)
+            raise LinkError("daemon-unavailable", f"{text} {REINSTALL}") from None
         self._reader = threading.Thread(target=self._read_all, daemon=True)
         self._reader.start()
 
@@ -166,7 +166,7 @@ class Link:
             raise LinkError("bad-message", "The request is too long.")
         if any(frame.length > MAX_FRAME for frame in frames):
             raise LinkError(
-                "bad-image", "The picture is too large for dnid: please restore it in parts."
+                "bad-image", _("The picture is too large for dnid: please restore it in parts.")
             )
         try:
             pipe.write(len(text).to_bytes(4, "little") + text)
@@ -227,16 +227,14 @@ class Link:
         self._stderr.seek(0)
         words = self._stderr.read()[-2000:].decode(errors="replace").strip().splitlines()
         because = f" ({words[-1].strip()[:200]})" if words else ""
-        return LinkError(
-            "daemon-died",
-            f"The connection to the DNI daemon ended unexpectedly{because}. Please try again.",
-        )
+        text = _("The connection to the DNI daemon ended unexpectedly{because}. Please try again.")
+        return LinkError("daemon-died", text.format(because=because))
 
 
 def error_of(message: Message) -> LinkError:
     """Return what an `error` message says."""
     code = str(message.body.get("code", "internal"))
-    text = str(message.body.get("message") or "The daemon failed without saying why.")
+    text = str(message.body.get("message") or _("The daemon failed without saying why."))
     return LinkError(code, text)
 
 
@@ -257,8 +255,11 @@ def read_message(pipe: IO[bytes]) -> Message | None:
     if version != PROTOCOL:
         raise LinkError(
             "bad-version",
-            f"The plug-in speaks version {PROTOCOL} of dnid's protocol and the daemon "
-            f"version {version}. {REINSTALL}",
+            _(
+                "The plug-in speaks version {ours} of dnid's protocol "
+                "and the daemon version {theirs}."
+            ).format(ours=PROTOCOL, theirs=version)
+            + f" {REINSTALL}",
         )
     if not _are_lengths(lengths):
         raise _unreadable("its frames have impossible lengths")
@@ -290,7 +291,8 @@ def _write_frame(pipe: IO[bytes], frame: Frame) -> None:
 
 
 def _unreadable(why: str) -> LinkError:
-    return LinkError("bad-message", f"The daemon's answer cannot be read: {why}. {REINSTALL}")
+    text = _("The daemon's answer cannot be read ({why}).").format(why=why)
+    return LinkError("bad-message", f"{text} {REINSTALL}")
 
 
 def _close_quietly(pipe: IO[bytes] | None) -> None:
