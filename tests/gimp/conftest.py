@@ -51,8 +51,9 @@ def the_desktop(gimp_is_here: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def desktop(the_desktop: Desktop) -> Iterator[Desktop]:
-    """Lend it, with the fake bridge in place, and close its pictures afterwards."""
+    """Lend it as after its first start, with the fake bridge in place; close what it opens."""
     the_desktop.gimp.use_fake()
+    the_desktop.gimp.forget_settings()
     yield the_desktop
     the_desktop.close_dialogs()
     close = """

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 from tests.gimp.real_gimp import PATIENCE, RealGimp, Screen, wait_for
 
-DIALOG = "^Restore with DNI$"
-BLEND = "^Blend a model pack$"
+DIALOG = "^(Restore with DNI|Mit DNI restaurieren)$"
+BLEND = "^(Blend a model pack|Modellpaket mischen)$"
+MAIN = "(Untitled|Unbenannt).*GIMP$"
 SIZE = (1280, 872)
 TO_SLIDER = ("alt+n", "alt+n", "Tab")  # from anywhere: the switch of noise, twice, and its slider
 
@@ -20,12 +21,12 @@ TO_SLIDER = ("alt+n", "alt+n", "Tab")  # from anywhere: the switch of noise, twi
 class Desktop:
     """GIMP on a screen of its own, with a hand on its mouse and keyboard."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, size: str = "1280x900", **options: Any) -> None:
         self.answer: Future[Any] | None = None
         """What the call that was last made answers."""
-        self.screen = Screen(folder)
+        self.screen = Screen(folder, size)
         try:
-            self.gimp = RealGimp(folder, self.screen.display)
+            self.gimp = RealGimp(folder, self.screen.display, **options)
         except BaseException:
             self.screen.stop()
             raise
@@ -62,7 +63,7 @@ Gimp.Display.new(answer)
 
     def main_window(self) -> str:
         """Return the main window, brought to the front."""
-        main = self.window("Untitled.*GIMP$")
+        main = self.window(MAIN)
         self.xdotool("windowactivate", "--sync", main)
         return main
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -99,7 +99,12 @@ class RealGimp:
     """One GIMP process with a profile and runtime folders of its own, and an agent in it."""
 
     def __init__(
-        self, folder: Path, display: str | None = None, runtime: Path | None = None
+        self,
+        folder: Path,
+        display: str | None = None,
+        runtime: Path | None = None,
+        settings: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.profile = folder / "profile"
@@ -112,7 +117,8 @@ class RealGimp:
         self.profile.mkdir()
         self._version = _version(folder)
         (self.profile / "gimprc").write_text(
-            f'(config-version "{self._version}")\n' + "\n".join(QUIET), encoding="utf-8"
+            f'(config-version "{self._version}")\n' + "\n".join([*QUIET, *settings]),
+            encoding="utf-8",
         )
         self.environment = {
             "PATH": "/usr/bin:/bin",
@@ -127,6 +133,7 @@ class RealGimp:
             "PYTHONPATH": str(HERE / "inside"),
             "NO_AT_BRIDGE": "1",
             **({"DISPLAY": display} if display else {}),
+            **(environment or {}),
         }
         self._background = ThreadPoolExecutor(1)
         install(self.profile)
@@ -206,6 +213,11 @@ class RealGimp:
         """Like `do`, but do not wait: the answer comes later."""
         return self._background.submit(self.do, code, **values)
 
+    def forget_settings(self) -> None:
+        """Let the next dialog begin with the defaults, not with what was saved or used last."""
+        for kept in (self.profile / "plug-in-settings").glob("*.*"):
+            kept.unlink()
+
     def use_bridge(self, *command: str) -> None:
         """Let the plug-in start this command as its bridge from now on."""
         text = json.dumps({"command": list(command)})
@@ -273,9 +285,9 @@ class RealGimp:
 class Screen:
     """A screen in memory, with a window manager, that GIMP's windows are shown on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, size: str = "1280x900") -> None:
         self._folder = folder
-        command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+        command = ["Xvfb", "-displayfd", "1", "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
         command += ["-r"]  # a busy machine holds a key for long; it must not repeat
         self._server = self._start(command)
         number = self._server.stdout.readline().decode().strip() if self._server.stdout else ""
