@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.gimp.desktop import DIALOG, TO_SLIDER, Desktop
+from tests.gimp.desktop import DIALOG, MAIN, TO_SLIDER, Desktop
 from tests.gimp.real_gimp import wait_for
 
 pytestmark = pytest.mark.gimp
@@ -53,9 +53,7 @@ def names(desktop: Desktop, image: int) -> list[str]:
 
 @pytest.fixture
 def picture(desktop: Desktop) -> int:
-    """Show a picture of one colour, with the last values forgotten."""
-    for last in (desktop.gimp.profile / "plug-in-settings").glob("*.last"):
-        last.unlink()
+    """Show a picture of one colour."""
     return desktop.show(FLAT)
 
 
@@ -114,6 +112,8 @@ def test_a_daemon_that_dies_while_previewing(desktop: Desktop, picture: int, out
     desktop.call(picture)
     wait_for("the end", lambda: requests(desktop) and desktop.gimp.sent())
     assert not has(desktop, 0.5).sum() > 10_000
+    after = "answer = any(each.get_accessible().get_name() == 'After' for each in widgets())"
+    assert not desktop.gimp.inside(after), "nothing is called so that is not"
     desktop.screenshot(output / "trouble.png")
     asked = len(requests(desktop))
     desktop.gimp.use_fake()
@@ -174,7 +174,7 @@ def test_painting_while_the_dialog_is_open(desktop: Desktop, picture: int, outpu
     window = desktop.call(picture)
     wait_for_after(desktop, 0.5)
     asked = len(requests(desktop))
-    main = desktop.window("Untitled.*GIMP$")
+    main = desktop.window(MAIN)
     desktop.xdotool("windowactivate", "--sync", main, "key", "ctrl+comma")  # fill, with black
     desktop.xdotool("windowactivate", "--sync", window)
     middle = lambda: int(np.abs(desktop.seen() - 127.5).max(axis=2).__le__(1).sum())  # noqa: E731
