@@ -27,7 +27,7 @@ BLURBS = {
     "sharpness": _("0: faithful and soft, 100: crisp, with texture that the network invents"),
 }
 _GIMPS_OWN = ("procedure", "run-mode", "image", "drawables")
-BLACK = _("… where the map is black")
+BLACK = _("… where black")
 
 
 def add_restore_arguments(procedure: Gimp.Procedure) -> None:

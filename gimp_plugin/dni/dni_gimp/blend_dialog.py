@@ -21,6 +21,7 @@ from .blend import (  # noqa: E402
     write_shares,
 )
 from .dialog import OpenLink, Studio  # noqa: E402
+from .looks import align  # noqa: E402
 from .parcel import Target  # noqa: E402
 from .recipes import Refused, Table  # noqa: E402
 from .rows import Slider, labelled  # noqa: E402
@@ -47,8 +48,6 @@ class BlendDialog:
         self._combo = Gtk.ComboBoxText(hexpand=True)
         self._combo.connect("changed", self._on_pack)
         labelled(self.studio.grid, 0, _("_Pack"), self._combo)
-        self._anchors = Gtk.Grid(column_spacing=8, row_spacing=6)
-        self.studio.grid.attach(self._anchors, 0, 1, 4, 1)
         self.studio.recipe = self.recipe
         self.studio.arranged = self._follow
         self.studio.packs_known = self._know_packs
@@ -98,18 +97,20 @@ class BlendDialog:
         self._following = False
 
     def _build(self, pack: Mapping[str, Any]) -> None:
-        for child in self._anchors.get_children():
-            child.destroy()
-        self._sliders = []
+        grid = self.studio.grid
+        while self._sliders:
+            self._sliders.pop()
+            grid.remove_row(1)
         for row, anchor in enumerate(pack["anchors"]):
             name, about = str(anchor["name"]), str(anchor.get("about", ""))
             label = Gtk.Label(label=name, halign=Gtk.Align.START, tooltip_text=about)
-            self._anchors.attach(label, 0, row, 1, 1)
-            slider = Slider(self._anchors, row, about or name)
+            grid.attach(label, 0, 1 + row, 1, 1)
+            slider = Slider(grid, 1 + row, about or name)
             slider.scale.get_accessible().set_name(name)
             slider.adjustment.connect("value-changed", self._on_moved, row)
             self._sliders.append(slider)
-        self._anchors.show_all()
+        align(self.studio.names, grid)
+        grid.show_all()
 
     def _on_moved(self, adjustment: Gtk.Adjustment, row: int) -> None:
         if self._following or self._pack is None:

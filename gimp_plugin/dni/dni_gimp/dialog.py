@@ -18,6 +18,7 @@ from .canvas import read, sample_box  # noqa: E402
 from .line import Answered, Line  # noqa: E402
 from .link import Link, LinkError, Message, error_of  # noqa: E402
 from .live import LivePreview  # noqa: E402
+from .looks import align, dialog_size  # noqa: E402
 from .map_chooser import MapChooser  # noqa: E402
 from .notices import LogWindow, open_help  # noqa: E402
 from .parcel import Target  # noqa: E402
@@ -27,7 +28,6 @@ from .session import Source, describe, packs_of  # noqa: E402
 from .subject import put_mask  # noqa: E402
 from .words import _  # noqa: E402
 
-SIZE = 1180, 680  # pixels; fits a laptop of 1366 × 768
 SPACE = 12  # pixels
 
 OpenLink = Callable[[Callable[[], None]], Link]
@@ -59,12 +59,13 @@ class Studio:
         self.preview.worked = lambda: self._bar.hide()
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
         self.dialog.set_ok_label(_("Rest_ore"))
-        self.dialog.set_default_size(*SIZE)
+        self.dialog.set_default_size(*dialog_size())
         self.dialog.connect("key-press-event", self._on_key, True)
         self.dialog.connect("key-release-event", self._on_key, False)
         self.dialog.connect("focus-out-event", lambda *_: self.preview.look_away())
         self.dialog.connect("focus-in-event", lambda *_: self._look_again())
         self.grid = Gtk.Grid(column_spacing=8, row_spacing=6)
+        self.names = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         has_map = any(spec.name == "mask" for spec in config.list_properties())
         self.map = MapChooser(config, target.image, target.layer) if has_map else None
         self._log: Path | None = None
@@ -74,6 +75,7 @@ class Studio:
 
     def run(self) -> bool:
         """Show the dialog and return whether the user chose to restore."""
+        align(self.names, self.grid)
         self.config.connect("notify", lambda *_: self._changed())
         self._ask_packs()
         self.dialog.show_all()
@@ -156,10 +158,12 @@ class Studio:
         self._enlarge = choice_combo(self.config, "enlarge", options)
         self._enlarge.set_hexpand(True)
         self._enlarge_label = labelled(grid, 3, _("Resul_t"), self._enlarge)
+        align(self.names, grid)
         return grid
 
     def _make_bar(self) -> Gtk.InfoBar:
         bar = Gtk.InfoBar(message_type=Gtk.MessageType.WARNING, no_show_all=True)
+        bar.set_margin_end(SPACE)
         self._trouble = Gtk.Label(wrap=True, xalign=0, max_width_chars=90, visible=True)
         bar.get_content_area().add(self._trouble)
         bar.add_button(_("Try _again"), Gtk.ResponseType.ACCEPT)

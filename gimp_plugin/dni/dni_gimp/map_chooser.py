@@ -52,6 +52,7 @@ class MapChooser:
         self.combo.set_hexpand(True)
         labelled(grid, 0, _("Strength _map"), self.combo)
         row = Gtk.Box(spacing=8)
+        self.find.set_valign(Gtk.Align.CENTER)  # the thumbnail is higher
         row.pack_start(self.invert, False, False, 0)
         row.pack_start(self.find, False, False, 0)
         row.pack_end(self.thumbnail, False, False, 0)

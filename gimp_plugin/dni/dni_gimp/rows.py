@@ -13,6 +13,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gimp, GObject, Gtk  # noqa: E402
 
 from .arguments import BLACK, BLURBS, NAMES  # noqa: E402
+from .looks import SMALL_NUMBER, style  # noqa: E402
 from .recipes import SCALES, Effect, is_on  # noqa: E402
 from .words import _  # noqa: E402
 
@@ -31,7 +32,8 @@ class Slider:
         self.scale = Gtk.Scale(adjustment=self.adjustment, digits=digits, draw_value=False)
         self.scale.set_size_request(SCALE_WIDTH, -1)
         self.scale.set_hexpand(True)
-        self.entry = Gtk.SpinButton(adjustment=self.adjustment, digits=digits, width_chars=4)
+        self.entry = Gtk.SpinButton(adjustment=self.adjustment, digits=digits, width_chars=3)
+        style(self.entry, SMALL_NUMBER)
         for column, widget in enumerate((self.scale, self.entry), start=1):
             widget.set_tooltip_text(help_text)
             widget.set_valign(Gtk.Align.CENTER)
@@ -81,7 +83,9 @@ class EffectRow:
         self._switch = self._make_switch(grid, row)
         row = row if effect.on else row + 1
         self._slider = Slider(grid, row, blurb)
-        name = self._switch if effect.on else _name(grid, row, NAMES[effect.strength], blurb)
+        name: Gtk.Widget = (
+            self._switch if effect.on else _name(grid, row, NAMES[effect.strength], blurb)
+        )
         if not effect.on:
             name.get_child().set_mnemonic_widget(self._slider.scale)
         self._slider.bind(config, effect.strength, name)
@@ -93,6 +97,9 @@ class EffectRow:
         self._black.set_margin_start(24)
         self._outside.bind(config, effect.outside, self._black)
         self._outside.scale.get_accessible().set_name(BLACK)
+        self._black.show_all()  # only what is shown has a size
+        # The column is as wide without this row, so that the picture keeps its size when it comes.
+        name.set_size_request(self._black.get_preferred_width()[1], -1)
         self._lack = Gtk.Label(halign=Gtk.Align.START, xalign=0, ellipsize=3)
         self._lack.set_no_show_all(True)
         self._lack.get_style_context().add_class("dim-label")

@@ -15,6 +15,7 @@ gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402
 
+from .looks import OVER_PICTURE, style  # noqa: E402
 from .preview import Box, Mix, View  # noqa: E402
 from .words import _  # noqa: E402
 
@@ -286,7 +287,7 @@ def _layout(image: Any) -> Any:
 
 def _label(overlay: Any, text: str, side: Any) -> Any:
     label = Gtk.Label(label=text, halign=side, valign=Gtk.Align.START, margin=6, no_show_all=True)
-    label.get_style_context().add_class("osd")
+    style(label, OVER_PICTURE)
     overlay.add_overlay(label)
     overlay.set_overlay_pass_through(label, True)
     return label
