@@ -60,8 +60,9 @@ class LivePreview:
         self._gatherer = Gatherer(target)
         self._original = Original(target.layer)
         self._resting = 0  # a GLib source
-        self._last: tuple[object, Shot] | None = None
+        self._last: Shot | None = None
         self._left: list[bytes] | None = None
+        self._changes = 0  # of the pixels, while the dialog was open
         self._took = ""
         self._broken = False
         self.worked: Callable[[], None] = lambda: None
@@ -103,7 +104,7 @@ class LivePreview:
             self._ask(wish)
 
     def _show_exact(self, before: Shot, exact: Shot) -> None:
-        self._last = self._look(), exact
+        self._last = exact
         self.view.draw(before, Mix(exact, exact, 0.0))
         self._tell(_("Exact preview") + self._took)
         self._resting = GLib.timeout_add(REST, self._prepare)
@@ -111,20 +112,16 @@ class LivePreview:
     def _nearest(self, wish: Wish, before: Shot) -> Mix[Shot] | None:
         """Return what comes closest to this wish; the layer itself is the result of strength 0.
 
-        Where nothing is known of this part, the last result is, if it was moved or zoomed.
+        Where there is none of its kind or part, what was seen last stays until there is.
         """
         if self._album.knows(wish.kind):
             known = {}
             if wish.scale == 1 and not has_shares(self._recipe):
                 known[(0.0,) * len(wish.place)] = before
             return self._album.between(wish.kind, wish.place, known)
-        if self._last is None or self._last[0] != self._look():
+        if self._last is None or self._broken:  # then nothing is to come that it stands for
             return None
-        return Mix(self._last[1], self._last[1], 0.0)
-
-    def _look(self) -> object:
-        """Return what the same part of the picture looks the same with."""
-        return json.dumps(self._recipe), self._map and self._map.key
+        return Mix(self._last, self._last, 0.0)
 
     def _wish(self, recipe: Table) -> Wish:
         view, size = self.view.view, self.target.size
@@ -133,7 +130,7 @@ class LivePreview:
         map_key = None if self._map is None else self._map.key
         crop = box.grown(halo_of(recipe, self.packs or ()), size)
         density = min(1.0, view.zoom)
-        whole_kind = (kind, map_key, box, density)
+        whole_kind = (kind, map_key, box, density, self._changes)
         return Wish(whole_kind, place, json.dumps(recipe), box, crop, view.scale)
 
     def _ask(self, wish: Wish) -> None:
@@ -222,6 +219,7 @@ class LivePreview:
             return False
         self._original.renew()
         if changed := self._pixels() != left:
+            self._changes += 1  # what is still being computed is of pixels that are gone
             self._album, self._last = Album(), None
             self._gatherer.forget()
             self.refresh()
@@ -244,6 +242,7 @@ class LivePreview:
         self._stop_resting()
         self._latest.forget()
         self._latest.waiting = None
+        self.refresh()
 
     def retry(self) -> None:
         """Ask again."""
