@@ -59,6 +59,12 @@ def dense(gimp_is_here: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     desktop.stop()
 
 
+def stages(desktop: Desktop) -> list[dict[str, Any]]:
+    """Return the stages of what was asked for last."""
+    asked = [head for head in desktop.gimp.sent() if head["kind"] == "restore"]
+    return asked[-1]["recipe"]["stages"]
+
+
 def check_texts(desktop: Desktop, language: str) -> None:
     """No text is cut off, and each letter calls one thing."""
     texts: list[list[Any]] = desktop.gimp.inside(TEXTS)
@@ -82,7 +88,9 @@ def test_german_in_a_light_theme(german: Desktop, output: Path) -> None:
     wait_for("its result", lambda: 0 < has(german, 0.5).sum() < 10_000)
     german.screenshot(output / "german-light.png")
     check_texts(german, "de")
-    assert german.area("Vorschau", "Layout") == before, "choosing a map moves nothing"
+    german.click("Hintergrund unscharf", "CheckButton")
+    wait_for("a second effect", lambda: len(stages(german)) == 2)
+    assert german.area("Vorschau", "Layout") == before, "neither moves the picture"
     assert german.gimp.inside("answer = place(find('… wo schwarz', 'Scale'))")
     for word in ("Vorher", "Nachher"):
         left, top, width, height = german.area(word, "Label")
@@ -105,6 +113,12 @@ def test_a_dense_screen(dense: Desktop, output: Path) -> None:
     wait_for_after(dense, 0.5)
     check_texts(dense, "en")
     dense.screenshot(output / "dense.png")
+    before_area = dense.area("Preview", "Layout")
+    dense.click("Blur the background", "CheckButton")
+    wait_for("a second effect", lambda: len(stages(dense)) == 2)
+    assert dense.area("Preview", "Layout") == before_area, "a name in bold moves nothing"
+    dense.click("Blur the background", "CheckButton")
+    wait_for_after(dense, 0.5)
     left, top, width, height = dense.area("Preview", "Layout")
     seen = dense.seen()[top : top + height, left : left + width].astype(int)
     row = seen[height // 4]

@@ -6,7 +6,7 @@ import gi
 
 gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import Gdk, Gtk  # noqa: E402
+from gi.repository import Gdk, GLib, Gtk  # noqa: E402
 
 # A light theme writes in black, also on the dark ground that names over the picture need.
 OVER_PICTURE = """
@@ -35,6 +35,21 @@ def align(names: Gtk.SizeGroup, grid: Gtk.Grid) -> None:
             names.add_widget(child)
             if isinstance(child, Gtk.Label):
                 child.set_xalign(0)
+
+
+def reserve(name: Gtk.Widget, lodger: Gtk.Widget) -> None:
+    """Make a name as wide as it or another one that may come below it will ever be.
+
+    GIMP's theme writes what is switched on in bold. A column that grew would move the picture.
+    """
+    for widget in (name, lodger):
+        widget.show_all()  # only what is shown has a size
+    label = name.get_child()
+    layout = label.create_pango_layout("")
+    layout.set_markup(f"<b>{GLib.markup_escape_text(label.get_text())}</b>", -1)
+    more = layout.get_pixel_size()[0] - label.get_layout().get_pixel_size()[0]
+    widths = name.get_preferred_width()[1] + max(0, more), lodger.get_preferred_width()[1]
+    name.set_size_request(max(widths), -1)
 
 
 def dialog_size() -> tuple[int, int]:

@@ -25,8 +25,10 @@ class LogWindow:
         text.get_buffer().set_text(read_tail(log))
         scrolled = Gtk.ScrolledWindow()
         scrolled.add(text)
+        text.set_property("margin", 6)
         where = Gtk.Label(label=str(log or ""), selectable=True, xalign=0, margin=6, ellipsize=1)
-        self._window.get_content_area().pack_start(where, False, False, 0)
+        if log is not None:
+            self._window.get_content_area().pack_start(where, False, False, 0)
         self._window.get_content_area().pack_start(scrolled, True, True, 0)
         end = text.get_buffer().create_mark(None, text.get_buffer().get_end_iter(), False)
         text.connect("map", lambda _: text.scroll_mark_onscreen(end))

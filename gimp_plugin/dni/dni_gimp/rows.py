@@ -13,7 +13,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gimp, GObject, Gtk  # noqa: E402
 
 from .arguments import BLACK, BLURBS, NAMES  # noqa: E402
-from .looks import SMALL_NUMBER, style  # noqa: E402
+from .looks import SMALL_NUMBER, reserve, style  # noqa: E402
 from .recipes import SCALES, Effect, is_on  # noqa: E402
 from .words import _  # noqa: E402
 
@@ -97,9 +97,7 @@ class EffectRow:
         self._black.set_margin_start(24)
         self._outside.bind(config, effect.outside, self._black)
         self._outside.scale.get_accessible().set_name(BLACK)
-        self._black.show_all()  # only what is shown has a size
-        # The column is as wide without this row, so that the picture keeps its size when it comes.
-        name.set_size_request(self._black.get_preferred_width()[1], -1)
+        reserve(name, self._black)
         self._lack = Gtk.Label(halign=Gtk.Align.START, xalign=0, ellipsize=3)
         self._lack.set_no_show_all(True)
         self._lack.get_style_context().add_class("dim-label")
