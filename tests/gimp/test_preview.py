@@ -18,6 +18,17 @@ def test_only_what_is_seen_is_asked_for() -> None:
     assert VIEW.zoomed(0.25).box() == Box(0, 0, 1000, 800)
 
 
+def test_a_smaller_copy_covers_the_window() -> None:
+    """Below 100 %, where its pixels lie on a grid of their own, it has one more on each side."""
+    view = View((6000, 4000), (401, 303), (2503.3, 1801.7), 0.25)
+    small = view.box().shrunk(0.25)
+    left, top = view.on_screen(small.left / 0.25, small.top / 0.25)
+    assert round(left) <= 0
+    assert round(top) <= 0
+    assert round(left) + small.width >= 401
+    assert round(top) + small.height >= 303
+
+
 def test_an_enlarged_result_is_seen_pixel_by_pixel() -> None:
     """At 100 % of a result that is twice as large, half as much of the layer is seen."""
     assert replace(VIEW, scale=2).box() == Box(400, 325, 200, 150)
@@ -59,6 +70,17 @@ def test_fitting() -> None:
     assert large.box() == Box(0, 0, 6000, 4000)
     assert replace(large, scale=4).fitting().zoom == pytest.approx(100 / 6000)
     assert replace(VIEW, picture=(40, 30)).fitting().zoom == 1.0
+
+
+def test_what_fits_fits_a_resized_window() -> None:
+    """All of the picture stays in view; another zoom, and 100 %, stay what they are."""
+    large = replace(VIEW, picture=(6000, 4000)).fitting()
+    assert large.resized((800, 500)).zoom == pytest.approx(500 / 4000)
+    assert large.resized((800, 500)).box() == Box(0, 0, 6000, 4000)
+    assert VIEW.resized((200, 100)).zoom == 1.0
+    assert VIEW.zoomed(0.5).resized((1000, 800)).zoom == 0.5
+    small = replace(VIEW, picture=(300, 200)).fitting()
+    assert small.resized((200, 100)).zoom == 1.0, "it was not made smaller to fit"
 
 
 def test_stepping_from_what_fits() -> None:

@@ -27,14 +27,14 @@ def exact(desktop: Desktop) -> None:
 
 
 @pytest.fixture
-def large(desktop: Desktop, picture: int) -> int:  # noqa: F811
-    """Show a large picture with spots in its middle and corners, as its negative."""
+def large(desktop: Desktop, picture: int) -> str:  # noqa: F811
+    """Show a large picture with spots in its middle and corners, as its negative; the dialog."""
     shown = desktop.show(LARGE)
-    desktop.call(shown)
+    window = desktop.call(shown)
     exact(desktop)
     desktop.xdotool("key", *TO_SLIDER, "End", "alt+w")
     wait_for("the negative", lambda: spot(desktop))
-    return shown
+    return window
 
 
 def corners(desktop: Desktop) -> list[bool]:
@@ -48,13 +48,20 @@ def corners(desktop: Desktop) -> list[bool]:
     return [int(found[half, side].sum()) > 20 for half in halves for side in sides]
 
 
-def test_a_large_picture_fits(desktop: Desktop, large: int, output: Path) -> None:
-    """Fit shows all four corners, farther than 25 %; the next step nearer is 25 %."""
+def test_a_large_picture_fits(desktop: Desktop, large: str, output: Path) -> None:
+    """Fit shows all four corners, in a larger window too; the next step nearer is 25 %."""
     desktop.click("Fit", "Button")
     wait_for("all of it", lambda: corners(desktop) == [True] * 4)
     exact(desktop)
     desktop.screenshot(output / "fit-large.png")
     assert corners(desktop) == [True] * 4
+    width = desktop.area("Preview", "Layout")[2]
+    desktop.xdotool("windowmove", large, 0, 0, "windowsize", large, 1280, 880)
+    wait_for("more room", lambda: desktop.area("Preview", "Layout")[2] > width + 50)
+    wait_for("all of it", lambda: corners(desktop) == [True] * 4)
+    exact(desktop)
+    _x, _y, size = spot(desktop) or (0, 0, 0)
+    assert size == pytest.approx(desktop.area("Preview", "Layout")[2], abs=4), "from side to side"
     desktop.click("−", "Button")
     desktop.click("+", "Button")
     wait_for("25 %", lambda: (at := spot(desktop)) and at[2] == 34)
@@ -62,7 +69,7 @@ def test_a_large_picture_fits(desktop: Desktop, large: int, output: Path) -> Non
     assert corners(desktop) == [False] * 4
 
 
-def test_moving_it_far_away(desktop: Desktop, large: int) -> None:
+def test_moving_it_far_away(desktop: Desktop, large: str) -> None:
     """At 25 % it follows the mouse pixel by pixel, and what comes to be seen is the picture."""
     desktop.click("Fit", "Button")
     desktop.click("+", "Button")

@@ -80,6 +80,8 @@ class View:
 
     def _span(self, picture: int, window: int, centre: float) -> tuple[int, int]:
         half = window / self.density / 2
+        if self.density < 1:  # smaller copies begin and end at their own pixels, not at the view's
+            half += 1 / self.density
         first = min(max(0, floor(centre - half + 1e-6)), picture - 1)
         return first, max(first + 1, min(picture, ceil(centre + half - 1e-6)))
 
@@ -114,6 +116,12 @@ class View:
         """Return the largest of ZOOMS at which the whole picture is seen, or what is needed."""
         room = min(w / (p * self.scale) for w, p in zip(self.window, self.picture, strict=True))
         return self.zoomed(max((zoom for zoom in ZOOMS if zoom <= min(room, 1.0)), default=room))
+
+    def resized(self, window: tuple[int, int]) -> View:
+        """Return this in a window of another size; a picture that was made to fit fits again."""
+        fits = self.zoom < 1 and self.zoom == self.fitting().zoom
+        view = replace(self, window=window).kept()
+        return view.fitting() if fits else view
 
     def kept(self) -> View:
         """Return this with the window over the picture: no border where there is more to see."""

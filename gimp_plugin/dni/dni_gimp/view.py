@@ -6,7 +6,8 @@ It draws with GdkPixbuf alone: GIMP brings gi, but not everywhere what gi needs 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from math import floor
 from typing import Any
 
 import gi
@@ -55,7 +56,11 @@ class Shot:
 
     def _draw(self, view: View, canvas: Any) -> None:
         times = view.density / self.density
-        x, y = (round(value) for value in view.on_screen(self.box.left, self.box.top))
+        small = self.box.shrunk(self.density)
+        corner = small.left / self.density, small.top / self.density  # of its first pixel
+        # Not round(), which goes up from 2.5 and down from 3.5: in a window of an odd width a moved
+        # picture would tremble.
+        x, y = (floor(value + 0.5 + 1e-6) for value in view.on_screen(*corner))
         left, top = max(0, x), max(0, y)
         right = min(view.window[0], round(x + self.pixbuf.get_width() * times))
         bottom = min(view.window[1], round(y + self.pixbuf.get_height() * times))
@@ -188,7 +193,7 @@ class PictureView:
             GLib.idle_add(self._resize, size)
 
     def _resize(self, size: tuple[int, int]) -> bool:
-        self.look(replace(self.view, window=size).kept())
+        self.look(self.view.resized(size))
         return False
 
     def _point(self, event: Any) -> tuple[float, float]:
