@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tests.gimp.real_gimp import PATIENCE, RealGimp, Screen, wait_for
+from tests.gimp.real_gimp import PATIENCE, RealGimp, wait_for
+from tests.gimp.screen import Screen
 
 DIALOG = "^(Restore with DNI|Mit DNI restaurieren)$"
 BLEND = "^(Blend a model pack|Modellpaket mischen)$"

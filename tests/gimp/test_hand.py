@@ -29,25 +29,6 @@ WIDE = np.full((900, 1600, 3), COLOUR, np.uint8)
 WIDE[430:470, 780:820] = SPOT
 
 
-NOTE_ENDS = """
-import gc
-(live,) = (found for found in gc.get_objects() if type(found).__name__ == "LivePreview")
-ends, answered = {}, live._answered
-
-def note(message):
-    if message.kind != "progress":
-        ends[message.id] = message.body.get("code", message.kind)
-    answered(message)
-
-live._answered = note
-"""
-RUNNING = """
-running = live._latest.running
-far = running is not None and running[1].box.width > 2000
-answer = running[0] if far and not live._latest._cancelled else None
-"""
-
-
 def value(desktop: Desktop, slider: str = NOISE) -> float:
     """Return where a slider is, in percent."""
     code = "answer = find(name, 'Scale').get_value()"
@@ -115,52 +96,6 @@ def test_a_mix_follows_the_hand(desktop: Desktop, picture: int) -> None:  # noqa
     desktop.xdotool("mouseup", 1)
 
 
-@pytest.mark.parametrize("what", ["slider", "picture"])
-def test_a_drag_cancels_what_runs(desktop: Desktop, picture: int, what: str) -> None:  # noqa: F811
-    """What is computed for an earlier wish is cancelled, and the last wish alone is asked for."""
-    desktop.gimp.use_fake("stalls")
-    image = desktop.show(WIDE)
-    desktop.call(image)
-    (first,) = wait_for("the request", lambda: requests(desktop))
-    x, y = desktop.handle(NOISE) if what == "slider" else desktop.middle("Preview", "Layout")
-    away = 20 if what == "slider" else 60  # the line is in the middle, where the hand would take it
-    x += 0 if what == "slider" else 100
-    desktop.xdotool("mousemove", x, y, "mousedown", 1)
-    for at in (x + away // 2, x + away):
-        desktop.xdotool("mousemove", at, y)
-    desktop.xdotool("mouseup", 1)
-    cancels = lambda: [head for head in desktop.gimp.sent() if head["kind"] == "cancel"]  # noqa: E731
-    assert wait_for("the cancel", cancels)[0]["job"] == first["id"]
-    wait_for("the next request", lambda: len(requests(desktop)) > 1)
-    last = requests(desktop)[-1]
-    if what == "slider":
-        wished = lambda: requests(desktop)[-1]["recipe"]["stages"][0]["strength"]  # noqa: E731
-        wait_for("the last wish", lambda: wished() == pytest.approx(value(desktop) / 100))
-        assert value(desktop) > 50
-    else:
-        assert last["recipe"] == first["recipe"]
-    ended = {cancel["job"] for cancel in cancels()}
-    assert ended == {head["id"] for head in requests(desktop)[:-1]}, "one runs at a time"
-
-
-def test_the_daemon_ends_a_job_that_is_cancelled(desktop: Desktop, picture: int) -> None:  # noqa: F811
-    """With the real daemon: a preview that is no longer wished ends cancelled, the last comes."""
-    desktop.gimp.use_daemon()
-    image = desktop.show(np.tile(WIDE, (3, 2, 1)))
-    desktop.call(image)
-    wait_for("the preview", lambda: said(desktop, "Exact preview"))
-    desktop.gimp.inside(NOTE_ENDS)
-    for _ in range(4):
-        desktop.click("−", "Button")
-    job = wait_for("a long job", lambda: desktop.gimp.inside(RUNNING))
-    x, y = desktop.handle(NOISE)
-    desktop.xdotool("mousemove", x, y, "mousedown", 1, "mousemove", x + 20, y, "mouseup", 1)
-    ended = wait_for("its end", lambda: desktop.gimp.inside("answer = ends.get(job)", job=job))
-    assert ended == "cancelled"
-    desktop.click("100 %" if said(desktop, "100 %") else "25 %", "Button")
-    wait_for("the preview", lambda: said(desktop, "Exact preview"))
-
-
 def test_panning_by_drag(desktop: Desktop, wide: int) -> None:
     """The picture moves with the mouse, pixel by pixel, and then what has come into view."""
     x, y, _width = spot(desktop) or (0, 0, 0)
@@ -208,63 +143,6 @@ def test_zooming(desktop: Desktop, wide: int, output: Path) -> None:
     wait_for("nearer", lambda: (at := spot(desktop)) and at[2] > 18)
     desktop.click("50 %", "Button")
     wait_for("100 %", lambda: (at := spot(desktop)) and at[2] == 40)
-
-
-ITEMS = """
-from gi.repository import Gtk
-answer = [place(widget) for widget in widgets() if isinstance(widget, Gtk.MenuItem)]
-"""
-WITH_MASK_AND_CHANNEL = """
-on = image(on)
-width, height = on.get_width(), on.get_height()
-half, rest = width // 2, width - width // 2
-add_mask(on.get_layers()[0], (bytes(half) + bytes([255]) * rest) * height)
-on.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, width, height // 2)
-Gimp.Selection.save(on).set_name("upper half")
-Gimp.Selection.none(on)
-"""
-
-
-def choose(desktop: Desktop, shown: str, place: int) -> None:
-    """Open the list that shows this text, and click on its item at a place from the top."""
-    desktop.click(shown, "ComboBox")
-    items = wait_for("the list", lambda: desktop.gimp.inside(ITEMS))
-    left, top, width, height = items[place]
-    desktop.xdotool("mousemove", left + width // 3, top + height // 2, "click", 1)
-
-
-def test_a_strength_map_by_mouse(desktop: Desktop, picture: int, output: Path) -> None:  # noqa: F811
-    """Clicked in the list, a layer mask or channel is what varies the strength; Invert turns it."""
-    desktop.gimp.do(WITH_MASK_AND_CHANNEL, on=picture)
-    desktop.call(picture)
-    wait_for_after(desktop, 0.5)
-    desktop.xdotool("key", "alt+w")
-    left, top, width, height = desktop.area("Preview", "Layout")
-
-    def half(strength: float, corner: tuple[int, int]) -> bool:
-        """Return whether nearly a quarter of the view, with this corner, has this strength."""
-        x, y = (left + corner[0] * width // 2, top + corner[1] * height // 2)
-        found = has(desktop, strength)[y + 40 : y + height // 2 - 40, x + 4 : x + width // 2 - 4]
-        return bool(found.all())
-
-    def quarters(*strengths: float) -> bool:
-        """Return whether the view's quarters have these strengths, row by row."""
-        corners = [(0, 0), (1, 0), (0, 1), (1, 1)]
-        return all(half(*each) for each in zip(strengths, corners, strict=True))
-
-    choose(desktop, "None: the same everywhere", 1)
-    wait_for("the layer mask", lambda: quarters(0, 0.5, 0, 0.5))
-    choose(desktop, "Layer mask", 2)
-    wait_for("the channel", lambda: quarters(0.5, 0.5, 0, 0))
-    desktop.screenshot(output / "channel.png")
-    desktop.click("Invert", "CheckButton")
-    wait_for("the negative", lambda: quarters(0, 0, 0.5, 0.5))
-    desktop.xdotool("key", "alt+o")
-    assert desktop.status() == "success"
-    code = "answer = raw_pixels(image(on).get_layers()[0])"
-    pixels = np.frombuffer(desktop.gimp.do(code, on=picture), np.uint8).reshape(FLAT.shape)
-    assert (pixels[:240] == COLOUR).all()
-    assert np.abs(pixels[240:] - 127.5).max() <= 0.5
 
 
 def test_presets_and_reset(desktop: Desktop, picture: int) -> None:  # noqa: F811
