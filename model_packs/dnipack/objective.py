@@ -59,8 +59,9 @@ class Adversarial:
     """Pixels, features and a relativistic discriminator (Jolicoeur-Martineau 2018, RSGAN).
 
     The discriminator says of the true and the restored picture which one is the true one;
-    the two show the same scene, so what tells them apart is texture. It learns one step
-    on what the network gave before the network learns from it. How hard it pulls at the
+    the two show the same scene, so what tells them apart is texture; it is shown nothing else,
+    or it was seen to pull at the colours. It learns one step on what the network gave before
+    the network learns from it. How hard it pulls at the
     picture is set against what pixels and features pull (as in Esser et al. 2021), since
     nothing else says how steep its scores are.
     """
@@ -92,8 +93,8 @@ class Adversarial:
 
     def _doubt(self, picture: Tensor, target: Tensor) -> Tensor:
         """How sure the discriminator is that the true picture is the true one."""
-        fake: Tensor = self.discriminator(picture).float()
-        true: Tensor = self.discriminator(target).float()
+        fake: Tensor = self.discriminator(texture(picture)).float()
+        true: Tensor = self.discriminator(texture(target)).float()
         doubt: Tensor = F.softplus(true - fake).mean()
         return doubt
 
@@ -101,8 +102,8 @@ class Adversarial:
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * pace
         with torch.autocast(output.device.type, torch.bfloat16):
-            fake = self.discriminator(output).float()
-            true = self.discriminator(target).float()
+            fake = self.discriminator(texture(output)).float()
+            true = self.discriminator(texture(target)).float()
         self.optimiser.zero_grad()
         F.softplus(fake - true).mean().backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -116,6 +117,11 @@ class Adversarial:
     def load(self, state: dict[str, Any]) -> None:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimiser.load_state_dict(state["optimiser"])
+
+
+def texture(picture: Tensor) -> Tensor:
+    """What a pixel has more than its surroundings."""
+    return picture - F.avg_pool2d(picture, 7, 1, 3, count_include_pad=False)
 
 
 def discriminator() -> nn.Sequential:
