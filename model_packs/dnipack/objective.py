@@ -77,24 +77,34 @@ class Adversarial:
         )
 
     def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
-        """Its value is that of pixels and features; its slope is that of all three."""
+        """Its value is all but the discriminator's; its slope has that, too."""
+        if self.plan.adversarial == 0:
+            return self._likeness(output, target, pace)
         self._teach(output.detach(), target, pace)
         picture = output.detach().requires_grad_()
-        with torch.autocast(output.device.type, torch.bfloat16):
-            likeness = self.plan.perceptual * self.features.distance(picture, target)
-            doubt = self._doubt(picture, target)
-        likeness = likeness + self.plan.pixel * self.pixels.loss(picture, target, pace)
+        likeness = self._likeness(picture, target, pace)
         (pull,) = torch.autograd.grad(likeness, picture)
-        (other,) = torch.autograd.grad(doubt, picture)
+        (other,) = torch.autograd.grad(self._doubt(picture, target), picture)
         share = self.plan.adversarial * pull.norm() / other.norm().clamp(min=1e-12)
         work = (output * (pull + share * other)).sum()
         loss: Tensor = likeness.detach() + work - work.detach()
         return loss
 
+    def _likeness(self, picture: Tensor, target: Tensor, pace: float) -> Tensor:
+        """Pixels, features and the amount of texture."""
+        with torch.autocast(picture.device.type, torch.bfloat16):
+            distance: Tensor = self.plan.perceptual * self.features.distance(picture, target)
+        distance = distance + self.plan.pixel * self.pixels.loss(picture, target, pace)
+        if self.plan.grain:
+            difference = F.l1_loss(texture_energy(picture), texture_energy(target))
+            distance = distance + self.plan.grain * difference
+        return distance
+
     def _doubt(self, picture: Tensor, target: Tensor) -> Tensor:
         """How sure the discriminator is that the true picture is the true one."""
-        fake: Tensor = self.discriminator(texture(picture)).float()
-        true: Tensor = self.discriminator(texture(target)).float()
+        with torch.autocast(picture.device.type, torch.bfloat16):
+            fake: Tensor = self.discriminator(texture(picture)).float()
+            true: Tensor = self.discriminator(texture(target)).float()
         doubt: Tensor = F.softplus(true - fake).mean()
         return doubt
 
@@ -122,6 +132,11 @@ class Adversarial:
 def texture(picture: Tensor) -> Tensor:
     """What a pixel has more than its surroundings."""
     return picture - F.avg_pool2d(picture, 7, 1, 3, count_include_pad=False)
+
+
+def texture_energy(picture: Tensor) -> Tensor:
+    """How strong the texture is around each pixel: its root mean square."""
+    return (F.avg_pool2d(texture(picture).square(), 7, 1, 3) + 1e-6).sqrt()
 
 
 def discriminator() -> nn.Sequential:

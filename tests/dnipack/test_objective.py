@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dnipack.features import Features, load_features
-from dnipack.objective import Adversarial, Pixels, texture
+from dnipack.objective import Adversarial, Pixels, texture, texture_energy
 from dnipack.plan import GanPlan
 
 CPU = torch.device("cpu")
@@ -56,3 +56,17 @@ def test_its_pull_is_a_share_of_the_others(features: Features, share: float) -> 
     (slope,) = torch.autograd.grad(loss, output)
     alone = 2 * (blurred - sharp) / sharp.numel()
     assert float((slope - alone).norm() / alone.norm()) == pytest.approx(share, rel=1e-3, abs=1e-5)
+
+
+def test_texture_is_asked_for_by_its_amount(features: Features) -> None:
+    """Grain of the same strength costs nothing, wherever it lies; without a discriminator nothing
+    is taught."""
+    plan = GanPlan(pixel=0, perceptual=0, grain=2, adversarial=0)
+    objective = Adversarial(Pixels("l1"), plan, features, CPU)
+    before = [p.clone() for p in objective.discriminator.parameters()]
+    blurred, sharp = textures(0)
+    smooth, shifted = (objective.loss(x, sharp, 1.0) for x in (blurred, sharp.flip(0)))
+    assert smooth.item() > 5 * shifted.item()
+    expected = 2 * (texture_energy(blurred) - texture_energy(sharp)).abs().mean()
+    assert smooth.item() == pytest.approx(expected.item())
+    assert all(map(torch.equal, before, objective.discriminator.parameters()))
