@@ -11,15 +11,13 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import torch
-
 from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
 from dnid.packs.manifest import Manifest
 from dnipack.build import write_atomically
 from dnipack.levels import Kind
-from dnipack.measure import psnr, restore
-from dnipack.photos import Photo, to_tensor
+from dnipack.measure import degraded_case, psnr, rendered_scenes, restore
+from dnipack.photos import Photo
 from dnipack.scenes import Scene
 
 Curve = tuple[tuple[float, float], ...]
@@ -54,15 +52,15 @@ def _quality(
     runner: PackRunner, photos: Sequence[Photo | Scene], kind: Kind, level: float, end: int
 ) -> Callable[[float], float]:
     """Place on the path → mean PSNR of the restored photos, each place computed once."""
-    degrade, pairs = kind.degradation(level), []
-    for number, photo in enumerate(photos):
-        clean = to_tensor(photo)
-        degraded = degrade(clean, torch.Generator().manual_seed(number))
-        pairs.append((clean, degraded) if kind.renders else (degraded, clean))
+    degrade = kind.degradation(level)
+    if kind.renders:
+        cases = list(rendered_scenes(photos, degrade))
+    else:
+        cases = [degraded_case("", photo, degrade, seed) for seed, photo in enumerate(photos)]
 
     @cache
     def quality(place: float) -> float:
-        figures = [psnr(restore(runner, given, place / end), truth) for given, truth in pairs]
+        figures = [psnr(restore(runner, case.degraded, place / end), case.truth) for case in cases]
         return sum(figures) / len(figures)
 
     return quality
