@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.gimp.desktop import Desktop
+from tests.gimp.desktop import TO_SLIDER, Desktop
 from tests.gimp.real_gimp import wait_for
 from tests.gimp.test_dialog import (  # noqa: F401  picture is a fixture
     COLOUR,
@@ -15,6 +15,7 @@ from tests.gimp.test_dialog import (  # noqa: F401  picture is a fixture
     picture,
     wait_for_after,
 )
+from tests.gimp.test_hand import said
 
 pytestmark = pytest.mark.gimp
 
@@ -39,6 +40,11 @@ def choose(desktop: Desktop, shown: str, place: int) -> None:
     items = wait_for("the list", lambda: desktop.gimp.inside(ITEMS))
     left, top, width, height = items[place]
     desktop.xdotool("mousemove", left + width // 3, top + height // 2, "click", 1)
+
+
+def sensitive(desktop: Desktop, name: str) -> bool:
+    """Return whether a switch can be used."""
+    return bool(desktop.gimp.inside("answer = find(name, 'CheckButton').is_sensitive()", name=name))
 
 
 def test_a_strength_map_by_mouse(desktop: Desktop, picture: int, output: Path) -> None:  # noqa: F811
@@ -73,3 +79,49 @@ def test_a_strength_map_by_mouse(desktop: Desktop, picture: int, output: Path) -
     pixels = np.frombuffer(desktop.gimp.do(code, on=picture), np.uint8).reshape(FLAT.shape)
     assert (pixels[:240] == COLOUR).all()
     assert np.abs(pixels[240:] - 127.5).max() <= 0.5
+
+
+def test_saved_settings_with_a_map_that_is_not_here(
+    desktop: Desktop,
+    picture: int,  # noqa: F811
+) -> None:
+    """A layer without a mask takes settings that name one as if they named none, and goes on."""
+    desktop.gimp.do(WITH_MASK_AND_CHANNEL, on=picture)
+    desktop.call(picture)
+    wait_for_after(desktop, 0.5)
+    choose(desktop, "None: the same everywhere", 1)
+    wait_for("the layer mask", lambda: sensitive(desktop, "Invert"))
+    desktop.click("Save Settings", "Button")
+    desktop.close_dialogs()
+
+    desktop.call(desktop.show(FLAT))
+    wait_for_after(desktop, 0.5)
+    desktop.xdotool("key", *TO_SLIDER, "Home")
+    wait_for("nothing", lambda: said(desktop, "The picture as it is"))
+    desktop.click("Load Saved Settings", "Button")
+    wait_for_after(desktop, 0.5)
+    assert not sensitive(desktop, "Invert"), "there is nothing to invert"
+    desktop.xdotool("key", *TO_SLIDER, "End")
+    wait_for_after(desktop, 1.0)
+    desktop.xdotool("key", "alt+o")
+    assert desktop.status() == "success"
+
+
+def test_a_map_that_goes_while_the_dialog_is_open(desktop: Desktop, picture: int) -> None:  # noqa: F811
+    """The line says so, the controls go on, and another choice brings the preview back."""
+    desktop.gimp.do(WITH_MASK_AND_CHANNEL, on=picture)
+    desktop.call(picture)
+    wait_for_after(desktop, 0.5)
+    choose(desktop, "None: the same everywhere", 1)
+    wait_for("the layer mask", lambda: sensitive(desktop, "Invert"))
+    take_away = """
+import gc
+from dni_gimp.dialog import Studio
+studio = next(each for each in gc.get_objects() if isinstance(each, Studio))
+studio.target.layer.remove_mask(1)  # Gimp.MaskApplyMode.DISCARD
+"""
+    desktop.gimp.inside(take_away)
+    desktop.xdotool("key", *TO_SLIDER, "End")
+    wait_for("the sentence", lambda: said(desktop, "This layer has no layer mask"))
+    choose(desktop, "Layer mask", 0)
+    wait_for_after(desktop, 1.0)

@@ -11,6 +11,7 @@ gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, Gtk  # noqa: E402
 
 from . import maps  # noqa: E402
+from .recipes import Refused  # noqa: E402
 from .rows import BOTH_WAYS, labelled  # noqa: E402
 from .words import _  # noqa: E402
 
@@ -80,8 +81,12 @@ class MapChooser:
         drawable = self._config.get_property("mask-drawable")
         if choice == "drawable":
             choice = "none" if drawable is None else str(drawable.get_id())
-        if self.combo.get_active_id() != choice and not self.combo.set_active_id(choice):
-            self.combo.set_active_id("none")
+        if not self.combo.set_active_id(choice):
+            choice = "none"
+            self.combo.set_active_id(choice)
+        if choice == "none" and self._config.get_property("mask") != "none":
+            # The list says nothing where it has shown "none" before, so it is told here.
+            self._config.set_property("mask", "none")
         self.invert.set_sensitive(choice != "none")
 
     def _choose(self) -> None:
@@ -100,7 +105,10 @@ class MapChooser:
         return maps.find_map(self._image, self._layer, get("mask"), get("mask-drawable"))
 
     def _show_thumbnail(self) -> None:
-        found = self.found()
+        try:
+            found = self.found()
+        except Refused:  # the preview asks for it too, and says why
+            found = None
         self.thumbnail.set_visible(found is not None)
         if found is not None:
             size = self._layer.get_width(), self._layer.get_height()
