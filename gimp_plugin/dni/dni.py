@@ -100,6 +100,7 @@ def run(
             from dni_gimp import interactive  # GTK is loaded only for a call that shows a window
 
             return interactive.run(procedure, config, image, layer, open_link, blend=blend)
+        canvas.check_content(layer)
         with open_link() as link:
             prepare = blend_task if blend else restore_task
             result = perform(link, prepare(link, image, layer, values_of(config)))

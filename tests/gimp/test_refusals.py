@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.gimp.real_gimp import RealGimp, wait_for
+from tests.gimp.desktop import Desktop
+from tests.gimp.real_gimp import PATIENCE, RealGimp, wait_for
 
 pytestmark = pytest.mark.gimp
 
@@ -66,6 +67,10 @@ on.insert_layer(group, None, 0)
          "floating = Gimp.Selection.float(on, [layer], 0, 0)", "[layer]", {}, "anchor it"),
         ("on.convert_indexed(Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.MONO, 0, False,"
          " False, '')", "[layer]", {}, "convert it with Image > Mode > RGB"),
+        ("empty = new_layer(on, bytes(2400), \"R'G'B'A u8\", 30, 20, alpha=True)", "[empty]", {},
+         "This layer is empty"),
+        ("empty = new_layer(on, bytes(2400), \"R'G'B'A u8\", 30, 20, alpha=True)\n"
+         "arguments['denoise_auto'] = True", "[empty]", REPLACE, "This layer is empty"),
         ("", "[layer]", {"mask": "drawable"}, "choose a channel or a layer"),
         ("small = new_layer(on, bytes(12), \"R'G'B' u8\", 2, 2)\n"
          "arguments['mask_drawable'] = small",
@@ -76,7 +81,8 @@ on.insert_layer(group, None, 0)
     ],
     ids=["no layer", "two layers", "group", "channel", "no mask", "no selection", "locked",
          "locked group, replace", "locked group", "selection beside", "text", "floating",
-         "indexed", "no map", "small map", "nothing on", "unknown pack", "no share"],
+         "indexed", "empty", "empty, auto", "no map", "small map", "nothing on", "unknown pack",
+         "no share"],
 )  # fmt: skip
 def test_refused(
     gimp: RealGimp, setup: str, drawables: str, arguments: dict[str, str], sentence: str
@@ -85,7 +91,37 @@ def test_refused(
     status, error = call(gimp, setup, drawables, **arguments)
     assert status == "execution-error"
     assert sentence in error
-    assert "restore" not in [header["kind"] for header in gimp.sent()]
+    assert not {"restore", "auto"} & {header["kind"] for header in gimp.sent()}
+
+
+FAINT = """
+on = new_image(30, size, precision=precision)
+pixels = bytearray(bytes_a_pixel * 30 * size)
+pixels[-bytes_a_pixel // 4] = 1  # the lowest byte of the last alpha
+layer = new_layer(on, bytes(pixels), model, 30, size, alpha=True)
+answer = restore(on, [layer])
+"""
+
+
+@pytest.mark.parametrize("precision", ["u8-non-linear", "u16-non-linear"])
+def test_nearly_empty(gimp: RealGimp, precision: str) -> None:
+    """One pixel at the end of a high layer, of which hardly anything is seen, is something."""
+    depth = precision[: precision.index("-")]
+    wide = 4 * (1 if depth == "u8" else 2)
+    values = {"precision": precision, "model": f"R'G'B'A {depth}", "bytes_a_pixel": wide}
+    assert gimp.do(FAINT, size=700, **values)["status"] == "success"
+
+
+def test_an_empty_layer_opens_no_dialog(desktop: Desktop) -> None:
+    """Called from the menu, too, the sentence comes at once instead of a window without a use."""
+    code = """
+on = new_image(30, 20)
+layer = new_layer(on, bytes(2400), "R'G'B'A u8", 30, 20, alpha=True)
+answer = restore(on, [layer], "INTERACTIVE")
+"""
+    answer = desktop.gimp.start(code).result(PATIENCE)
+    assert answer["status"] == "execution-error"
+    assert "This layer is empty" in answer["error"]
 
 
 @pytest.mark.parametrize(

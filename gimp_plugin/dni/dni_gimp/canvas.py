@@ -72,6 +72,24 @@ def check_target(image: Gimp.Image, layer: Gimp.Layer, *, replace: bool) -> None
         raise Refused(_("The layer group is locked: please unlock it in the Layers dialog."))
 
 
+def check_content(layer: Gimp.Layer) -> None:
+    """Refuse a layer that is transparent everywhere: the networks would make up what is not there.
+
+    It is read from the middle outwards up to the first strip with something in it: most pictures
+    have it there, and a large one is not read whole.
+    """
+    if not layer.has_alpha():
+        return
+    name = "A u8" if depth_of(layer.get_image()) == "u8" else "A float"
+    buffer, width, height = layer.get_buffer(), layer.get_width(), layer.get_height()
+    for top in sorted(range(0, height, STRIP), key=lambda top: abs(top + STRIP / 2 - height / 2)):
+        where = Gegl.Rectangle.new(0, top, width, min(STRIP, height - top))
+        alpha = buffer.get(where, 1.0, name, Gegl.AbyssPolicy.NONE)
+        if alpha != bytes(len(alpha)):
+            return
+    raise Refused(_("This layer is empty: please choose a layer with something to see in it."))
+
+
 def _check_replace(image: Gimp.Image, layer: Gimp.Layer) -> None:
     if isinstance(layer, _DRAWN):
         raise Refused(

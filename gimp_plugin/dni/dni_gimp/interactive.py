@@ -40,6 +40,7 @@ def run(
             layer, earlier = again.original, layer
         elif response != reopen.ONCE_MORE:
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
+    canvas.check_content(layer)
     target = Target(image, layer, canvas.encoding_of(image, layer))
     dialog = (BlendDialog if blend else RestoreDialog)(procedure, config, target, open_link)
     dialog.studio.updates = earlier is not None
