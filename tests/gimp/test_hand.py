@@ -96,6 +96,35 @@ def test_a_mix_follows_the_hand(desktop: Desktop, picture: int) -> None:  # noqa
     desktop.xdotool("mouseup", 1)
 
 
+LISTEN = """
+import gc
+from dni_gimp.dialog import Studio
+studio = next(each for each in gc.get_objects() if isinstance(each, Studio))
+told = []
+studio._status.connect("notify::label", lambda label, _: told.append(label.get_text()))
+"""
+
+
+def test_what_is_computed_ahead_is_not_told(desktop: Desktop, picture: int) -> None:  # noqa: F811
+    """Under an exact picture the line says so, also while the ends of the sliders are computed."""
+    desktop.call(picture)
+    wait_for_after(desktop, 0.5)
+    desktop.gimp.inside(LISTEN)
+    desktop.click("Remove JPEG traces", "CheckButton")
+
+    def ahead() -> bool:
+        stages = requests(desktop)[-1]["recipe"]["stages"]
+        both = [stage["strength"] for stage in stages]
+        idle = desktop.gimp.inside("answer = studio.preview._latest.running is None")
+        return len(both) == 2 and both[1] == 1 and idle
+
+    wait_for("what lies ahead", ahead)
+    told = desktop.gimp.inside("answer = told")
+    exact = next(n for n, text in enumerate(told) if text.startswith("Exact preview"))
+    assert "Restoring: 1 of 2 tiles" in told[:exact]
+    assert not [text for text in told[exact:] if not text.startswith("Exact preview")]
+
+
 def test_panning_by_drag(desktop: Desktop, wide: int) -> None:
     """The picture moves with the mouse, pixel by pixel, and then what has come into view."""
     x, y, _width = spot(desktop) or (0, 0, 0)

@@ -152,7 +152,8 @@ class LivePreview:
 
     def _answered(self, message: Message) -> None:
         if message.kind == "progress":
-            if (news := describe(message.body)) is not None:
+            news = describe(message.body)
+            if news is not None and self._is_looked_at(message.id):
                 self._tell(news[0])
             return
         wish = self._latest.ended(message.id)
@@ -165,6 +166,14 @@ class LivePreview:
             self._fail(error)
             return
         self._go_on()
+
+    def _is_looked_at(self, request: str) -> bool:
+        """Return whether this is what the view waits for: not given up, nor computed ahead."""
+        running = self._latest.running
+        if running is None or running[0] != request:
+            return False
+        wanted = self._wish(self._recipe)
+        return (running[1].kind, running[1].place) == (wanted.kind, wanted.place)
 
     def _go_on(self) -> None:
         try:
