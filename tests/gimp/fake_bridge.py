@@ -65,6 +65,8 @@ def answer(behaviour: str, header: dict[str, Any], frames: list[bytes]) -> None:
     elif header["kind"] == "auto":
         strengths = {stage["effect"]: 0.3 for stage in header["recipe"]["stages"]}
         tell({"kind": "auto", "id": header["id"], "strengths": strengths, "seconds": 0.0})
+    elif header["kind"] == "subject" and behaviour == "sees-no-subject":
+        tell_no_subject(header)
     elif header["kind"] == "subject":
         tell_subject(header)
     elif header["kind"] == "cancel" and behaviour not in ("stalls", "tires", "once"):
@@ -79,6 +81,21 @@ def tell_subject(header: dict[str, Any]) -> None:
     found = np.zeros((image["height"], image["width"]), np.uint8)
     found[:, : image["width"] // 2] = 255
     tell({"kind": "subject", "id": header["id"], "image": image, "packs": []}, found.tobytes())
+
+
+def tell_no_subject(header: dict[str, Any]) -> None:
+    """Answer that nothing stands out."""
+    sentence = "No clear subject was found in the picture; paint a mask."
+    tell({"kind": "error", "id": header["id"], "code": "no-subject", "message": sentence})
+
+
+def sees_no_subject(header: dict[str, Any], frames: list[bytes]) -> None:
+    """Restore, but for a blur without a mask."""
+    blurs = [s for s in header["recipe"]["stages"] if s["effect"] == "dof" and s["strength"]]
+    if blurs and header["mask"] is None:
+        tell_no_subject(header)
+    else:
+        restores(header, frames)
 
 
 def restores(header: dict[str, Any], frames: list[bytes]) -> None:
@@ -185,6 +202,7 @@ _BEHAVIOURS = {
     "starting": restores,
     "recovers": restores,
     "refuses": refuses,
+    "sees-no-subject": sees_no_subject,
     "dies": dies,
     "loses-daemon": loses_daemon,
     "stalls": stalls,

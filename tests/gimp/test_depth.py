@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.gimp.desktop import Desktop
+from tests.gimp.desktop import TO_SLIDER, Desktop
 from tests.gimp.real_gimp import wait_for
 from tests.gimp.test_dialog import (  # noqa: F401  picture is a fixture
     COLOUR,
@@ -17,6 +17,7 @@ from tests.gimp.test_dialog import (  # noqa: F401  picture is a fixture
     requests,
     wait_for_after,
 )
+from tests.gimp.test_hand import said, value
 
 pytestmark = pytest.mark.gimp
 
@@ -79,3 +80,33 @@ def test_the_subject_becomes_a_mask(
     desktop.screenshot(output / "subject.png")
     desktop.close_dialogs()
     assert desktop.gimp.do(MASK, on=picture) == [width, height, 0, 0, 255]
+
+
+CAN_RESTORE = "answer = find('Restore', 'Button').is_sensitive()"
+NO_SUBJECT = "No clear subject was found in this picture"
+
+
+def test_a_photo_without_a_subject(desktop: Desktop, picture: int, output: Path) -> None:  # noqa: F811
+    """It is told how to go on, without the remedies for a daemon; the other effects are seen."""
+    desktop.gimp.use_fake("sees-no-subject")
+    desktop.call(picture)
+    wait_for_after(desktop, 0.5)
+    desktop.click("Blur the background", "CheckButton")
+    wait_for("the sentence", lambda: said(desktop, NO_SUBJECT))
+    wait_for("the others", lambda: said(desktop, "Exact preview · without the blur"))
+    wait_for_after(desktop, 0.5)
+    desktop.screenshot(output / "no-subject.png")
+    assert not said(desktop, "Try again")
+    assert not said(desktop, "Show the log")
+    assert not desktop.gimp.inside(CAN_RESTORE), "it would end with the same sentence"
+    desktop.xdotool("key", *TO_SLIDER, "End")
+    wait_for_after(desktop, 1.0)
+    assert value(desktop) == 100
+    assert said(desktop, NO_SUBJECT)
+    desktop.click("Blur the background", "CheckButton")
+    wait_for("no more of it", lambda: not said(desktop, NO_SUBJECT))
+    assert desktop.gimp.inside(CAN_RESTORE)
+    desktop.click("Find subject", "Button")
+    wait_for("the sentence", lambda: said(desktop, NO_SUBJECT))
+    assert not said(desktop, "Try again")
+    assert has(desktop, 1.0).sum() > 10_000

@@ -16,7 +16,7 @@ from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk  # noqa: E402
 
 from .canvas import read, sample_box  # noqa: E402
 from .line import Answered, Line  # noqa: E402
-from .link import Link, LinkError, Message, error_of  # noqa: E402
+from .link import NO_SUBJECT, Link, LinkError, Message, error_of  # noqa: E402
 from .live import LivePreview  # noqa: E402
 from .looks import align, dialog_size  # noqa: E402
 from .map_chooser import MapChooser  # noqa: E402
@@ -57,6 +57,7 @@ class Studio:
         self.line = Line(open_link, self._wake, self._heard)
         self.preview = LivePreview(target, self.line, self._tell, self.fail)
         self.preview.worked = lambda: self._bar.hide()
+        self.preview.left_out = self._advise
         self.dialog = GimpUi.ProcedureDialog.new(procedure, config, title)
         self.dialog.set_ok_label(_("Rest_ore"))
         self.dialog.set_default_size(*dialog_size())
@@ -99,7 +100,9 @@ class Studio:
         body.pack_start(controls, False, False, 0)
         content = self.dialog.get_content_area()
         self._bar = self._make_bar()
+        self._advice = _make_advice()
         content.pack_start(self._bar, False, False, 0)
+        content.pack_start(self._advice, False, False, 0)
         content.pack_start(body, True, True, 0)
 
     def _viewer(self) -> Gtk.Widget:
@@ -182,15 +185,24 @@ class Studio:
             widget.set_visible(not enlarges and not self.updates)
         for widget in (self._enlarge, self._enlarge_label):
             widget.set_visible(enlarges)
-        self.dialog.set_response_sensitive(Gtk.ResponseType.OK, bool(recipe["stages"]))
         try:
             self.preview.show(recipe, self.map.found() if self.map else None)
         except Refused as refusal:
             self._tell(str(refusal))
+        self._advice.set_visible(self.preview.leaves_out)
+        can = bool(recipe["stages"]) and not self.preview.leaves_out
+        self.dialog.set_response_sensitive(Gtk.ResponseType.OK, can)
+
+    def _advise(self) -> None:
+        """Say how to go on where nothing stands out; the daemon's log would not help."""
+        self._bar.hide()
+        self._advice.show()
+        if self.preview.leaves_out:  # restoring would end with the same sentence
+            self.dialog.set_response_sensitive(Gtk.ResponseType.OK, False)
 
     def _look_again(self) -> None:
-        if self.preview.look_again() and self.map:
-            self.map.update()
+        if self.preview.look_again():
+            self._changed()
 
     def _tell(self, text: str) -> None:
         self._status.set_text(text)
@@ -244,7 +256,9 @@ class Studio:
         self._ask("subject", {"pack": None}, source, self._found)
 
     def _found(self, message: Message) -> None:
-        if message.kind == "error":
+        if message.kind == "error" and error_of(message).code == NO_SUBJECT:
+            self.preview.lack_subject()
+        elif message.kind == "error":
             self.fail(error_of(message))
         elif message.kind == "subject" and self.map:
             try:
@@ -302,3 +316,15 @@ class Studio:
 
     def _help(self) -> None:
         open_help(self.dialog)
+
+
+def _make_advice() -> Gtk.InfoBar:
+    advice = Gtk.InfoBar(message_type=Gtk.MessageType.INFO, no_show_all=True)
+    advice.set_margin_end(SPACE)
+    text = _(
+        "No clear subject was found in this picture: please choose a strength map, or paint a "
+        "layer mask that is white where the background is to become soft, or switch the blur off."
+    )
+    label = Gtk.Label(label=text, wrap=True, xalign=0, max_width_chars=90, visible=True)
+    advice.get_content_area().add(label)
+    return advice

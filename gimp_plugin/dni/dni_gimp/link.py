@@ -30,6 +30,9 @@ NO_WINDOW = 0x08000000 if sys.platform == "win32" else 0  # no console flashes u
 
 REINSTALL = _("Please run the installer of dnid again.")
 
+NO_SUBJECT = "no-subject"
+"""The code for a photo in which nothing stands out: the daemon and the way to it are well."""
+
 
 class LinkError(Exception):
     """The daemon, or the way to it, failed; `str()` is one sentence for the user.

@@ -13,7 +13,7 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import GLib  # noqa: E402
 
 from .line import Line  # noqa: E402
-from .link import LinkError, Message, error_of  # noqa: E402
+from .link import NO_SUBJECT, LinkError, Message, error_of  # noqa: E402
 from .maps import StrengthMap  # noqa: E402
 from .original import Original  # noqa: E402
 from .parcel import Gatherer, Target  # noqa: E402
@@ -27,6 +27,7 @@ from .recipes import (  # noqa: E402
     has_shares,
     place_of,
     scale_of,
+    without,
 )
 from .results import to_pixbuf  # noqa: E402
 from .session import describe, result_of  # noqa: E402
@@ -67,12 +68,34 @@ class LivePreview:
         self._broken = False
         self.worked: Callable[[], None] = lambda: None
         """Called when a result has come."""
+        self._wished = self._recipe
+        """All that is set; `_recipe` is what can be shown of it."""
+        self._no_subject = False
+        self.left_out: Callable[[], None] = lambda: None
+        """Called when it turns out that nothing can be blurred."""
 
     def show(self, recipe: Table, strength_map: StrengthMap | None) -> None:
         """Show what this recipe makes of the picture."""
-        self._recipe, self._map, self._broken = recipe, strength_map, False
+        self._wished, self._map, self._broken = recipe, strength_map, False
+        self._leave_out()
         self.view.view = self._scaled_view()
         self.refresh()
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the blur is wished and not shown: there is no map, and no subject either."""
+        return self._recipe != self._wished
+
+    def lack_subject(self) -> None:
+        """The photo has no subject: from now on show the other effects alone."""
+        self._no_subject, self._latest.waiting = True, None
+        self._leave_out()
+        self.refresh()
+        self.left_out()
+
+    def _leave_out(self) -> None:
+        blurs_nothing = self._no_subject and self._map is None
+        self._recipe = without("dof", self._wished) if blurs_nothing else self._wished
 
     def _scaled_view(self) -> View:
         scale = scale_of(self._recipe)
@@ -89,7 +112,11 @@ class LivePreview:
         if changes_nothing(self._recipe, masked=self._map is not None):
             self._latest.want(None)
             self.view.draw(before, None)
-            self._tell(_("The picture as it is: nothing is switched on, or all of it is at 0"))
+            self._tell(
+                _("The picture as it is: there is no subject to blur the background of")
+                if self.leaves_out
+                else _("The picture as it is: nothing is switched on, or all of it is at 0")
+            )
             return
         exact = self._album.get(wish.kind, wish.place)
         if exact is not None:
@@ -106,7 +133,8 @@ class LivePreview:
     def _show_exact(self, before: Shot, exact: Shot) -> None:
         self._last = exact
         self.view.draw(before, Mix(exact, exact, 0.0))
-        self._tell(_("Exact preview") + self._took)
+        lacks = " · " + _("without the blur") if self.leaves_out else ""
+        self._tell(_("Exact preview") + lacks + self._took)
         self._resting = GLib.timeout_add(REST, self._prepare)
 
     def _nearest(self, wish: Wish, before: Shot) -> Mix[Shot] | None:
@@ -161,7 +189,10 @@ class LivePreview:
             return
         if message.kind == "result":
             self._keep(wish, message)
-        elif (error := error_of(message)).code != "cancelled":
+        elif (error := error_of(message)).code == NO_SUBJECT:
+            self.lack_subject()
+            return
+        elif error.code != "cancelled":
             self._latest.waiting = None
             self._fail(error)
             return
@@ -230,6 +261,8 @@ class LivePreview:
         if changed := self._pixels() != left:
             self._changes += 1  # what is still being computed is of pixels that are gone
             self._album, self._last = Album(), None
+            self._no_subject = False
+            self._leave_out()
             self._gatherer.forget()
             self.refresh()
         return changed

@@ -171,6 +171,13 @@ def ends_of(recipe: Table, *, masked: bool = False) -> Iterator[Table]:
             yield {"stages": stages}
 
 
+def without(effect: str, recipe: Table) -> Table:
+    """Return the recipe with no stage of this effect; one that does nothing stays."""
+    stages = recipe["stages"]
+    kept = [s for s in stages if s["effect"] != effect or not (s["strength"] or s.get("shares"))]
+    return {**recipe, "stages": kept}
+
+
 def looks_at_all(recipe: Table) -> bool:
     """Return whether the result of a part depends on the whole picture, however far away."""
     return any(stage["effect"] == "dof" for stage in recipe["stages"])
