@@ -23,7 +23,7 @@ pytestmark = pytest.mark.gimp
 
 LARGE = np.full((1500, 2400, 3), COLOUR, np.uint8)
 MASK = """
-mask = image(on).get_layers()[0].get_mask()
+mask = image(on).get_layers()[-1].get_mask()
 size = mask.get_width(), mask.get_height()
 data = mask.get_buffer().get(Gegl.Rectangle.new(0, 0, *size), 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
 middle = size[1] // 2 * size[0]
@@ -78,7 +78,8 @@ def test_the_subject_becomes_a_mask(
     assert ("whole" in last(desktop)) == ((part["height"], part["width"]) != (height, width))
     wait_for("black and white", lambda: has(desktop, 0.5).any() and has(desktop, 0.0).any())
     desktop.screenshot(output / "subject.png")
-    desktop.close_dialogs()
+    desktop.xdotool("key", "alt+o")
+    assert desktop.status() == "success"
     assert desktop.gimp.do(MASK, on=picture) == [width, height, 0, 0, 255]
 
 
@@ -110,3 +111,30 @@ def test_a_photo_without_a_subject(desktop: Desktop, picture: int, output: Path)
     wait_for("the sentence", lambda: said(desktop, NO_SUBJECT))
     assert not said(desktop, "Try again")
     assert has(desktop, 1.0).sum() > 10_000
+
+
+HAS = """
+layer = image(on).get_layers()[-1]
+answer = [layer.get_mask() is not None, [each.get_name() for each in image(on).get_channels()]]
+"""
+
+
+def find_and_cancel(desktop: Desktop, shown: int) -> list[Any]:
+    """Find the subject, wait until it is the map, close the dialog; return what is there then."""
+    desktop.gimp.use_fake()  # which forgets what was asked before
+    desktop.call(shown)
+    wait_for_after(desktop, 0.5)
+    desktop.click("Find subject", "Button")
+    wait_for("the map", lambda: last(desktop)["mask"] is not None)
+    desktop.xdotool("key", "Escape")
+    assert desktop.status() == "cancel"
+    return list(desktop.gimp.do(HAS, on=shown))
+
+
+def test_a_cancel_takes_the_found_subject_away(desktop: Desktop, picture: int) -> None:  # noqa: F811
+    """The mask or channel that the dialog made goes with it; what was there before stays."""
+    assert find_and_cancel(desktop, picture) == [False, []]
+    code = "add_mask(image(on).get_layers()[0], bytes([255]) * (720 * 480))"
+    desktop.gimp.do(code, on=picture)
+    desktop.gimp.do("Gimp.Selection.save(image(on)).set_name('mine')", on=picture)
+    assert find_and_cancel(desktop, picture) == [True, ["mine"]]

@@ -25,7 +25,7 @@ from .parcel import Target  # noqa: E402
 from .recipes import Refused, Table  # noqa: E402
 from .rows import choice_combo, labelled  # noqa: E402
 from .session import Source, describe, packs_of  # noqa: E402
-from .subject import put_mask  # noqa: E402
+from .subject import put_mask, take_away  # noqa: E402
 from .words import _  # noqa: E402
 
 SPACE = 12  # pixels
@@ -71,6 +71,7 @@ class Studio:
         self.map = MapChooser(config, target.image, target.layer) if has_map else None
         self._log: Path | None = None
         self._shown = True
+        self._made: list[Gimp.Drawable] = []  # by Find subject, in this dialog
         self._status = Gtk.Label(xalign=0, ellipsize=3)
         self._build()
 
@@ -82,11 +83,14 @@ class Studio:
         self.dialog.show_all()
         self._changed()
         try:
-            return bool(self.dialog.run())
+            restoring = bool(self.dialog.run())
         finally:
             self.preview.stop()
             self._shown = False
             self.dialog.destroy()
+        if not restoring:  # then the picture is to be as it was
+            take_away(self.target.image, self.target.layer, self._made)
+        return restoring
 
     def _build(self) -> None:
         controls = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=SPACE)
@@ -266,6 +270,7 @@ class Studio:
             except LinkError as error:
                 self.fail(error)
                 return
+            self._made.append(made)
             self.map.choose(made)
 
     def _ask(self, kind: str, body: Table, source: Source, answered: Answered) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gi
 
+gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp  # noqa: E402
+from gi.repository import Gegl, Gimp  # noqa: E402
 
 from .canvas import Encoding  # noqa: E402
 from .link import LinkError, Message  # noqa: E402
@@ -32,6 +33,20 @@ def put_mask(image: Gimp.Image, layer: Gimp.Layer, answer: Message) -> Gimp.Draw
     return mask
 
 
+def take_away(image: Gimp.Image, layer: Gimp.Layer, made: list[Gimp.Drawable]) -> None:
+    """Remove what `put_mask` made, as far as it is still there."""
+    made = [drawable for drawable in made if drawable.is_valid()]
+    if not made:
+        return
+    with undo_step(image):
+        for drawable in made:
+            if drawable == layer.get_mask():
+                layer.remove_mask(Gimp.MaskApplyMode.DISCARD)
+            elif isinstance(drawable, Gimp.Channel) and not isinstance(drawable, Gimp.LayerMask):
+                image.remove_channel(drawable)
+    Gimp.displays_flush()
+
+
 def _make(image: Gimp.Image, layer: Gimp.Layer) -> tuple[Gimp.Drawable, tuple[int, int]]:
     """Return an empty mask or channel, and where the layer's corner lies in it."""
     if layer.get_mask() is None:
@@ -41,7 +56,7 @@ def _make(image: Gimp.Image, layer: Gimp.Layer) -> tuple[Gimp.Drawable, tuple[in
         layer.set_apply_mask(False)  # it says where, and hides nothing
         return mask, (0, 0)
     size = image.get_width(), image.get_height()
-    channel = Gimp.Channel.new(image, _("Background"), *size, 50.0, None)
+    channel = Gimp.Channel.new(image, _("Background"), *size, 50.0, Gegl.Color.new("black"))
     channel.set_visible(False)
     image.insert_channel(channel, None, 0)
     return channel, tuple(layer.get_offsets()[1:])
