@@ -87,14 +87,22 @@ def test_what_is_told_meanwhile() -> None:
     news = list(dict.fromkeys(told))
     assert [text for text, _ in news] == [
         "Sending the picture to the DNI daemon",
-        *(["Restoring"] if ("Restoring", None) in news else []),
+        *(["Restoring…"] if ("Restoring…", None) in news else []),
         "Starting the DNI daemon (the first time takes longer)",
         "Loading the networks",
-        "Restoring: 0 of 2 tiles",
+        "Restoring…",
         "Restoring: 1 of 2 tiles",
         "Restoring: 2 of 2 tiles",
     ]
     assert [fraction for _, fraction in news[-3:]] == [0.0, 0.5, 1.0]
+
+
+def test_tiles_are_counted_where_there_is_something_to_count() -> None:
+    """Nothing done yet, or one tile alone, is just work."""
+    running = {"kind": "progress", "state": "running"}
+    told = [describe({**running, "done": d, "total": t}) for d, t in ((0, 3), (0, 1), (1, 1))]
+    assert told == [("Restoring…", 0.0), ("Restoring…", 0.0), ("Restoring…", 1.0)]
+    assert describe({**running, "done": 1, "total": 2}) == ("Restoring: 1 of 2 tiles", 0.5)
 
 
 def test_waiting_behind_other_jobs() -> None:

@@ -14,13 +14,13 @@ PLUG_IN = Path(__file__).resolve().parents[2] / "gimp_plugin" / "dni"
 CATALOGS = sorted((PLUG_IN / "dni_gimp" / "locale").glob("*/LC_MESSAGES/dni.mo"))
 
 
-def words() -> set[str]:
-    """Return every text that the code marks for translation."""
+def words(mark: str = "_") -> set[str]:
+    """Return every text that the code marks for translation; of `ngettext`, the singulars."""
     calls = (
         node
         for file in PLUG_IN.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == mark
     )
     return {ast.literal_eval(call.args[0]) for call in calls}
 
@@ -29,7 +29,18 @@ def catalog(path: Path) -> dict[str, str]:
     """Return a compiled catalog's translations."""
     with path.open("rb") as file:
         texts: dict[str, str] = gettext.GNUTranslations(file)._catalog
-    return {key: text for key, text in texts.items() if key}
+    return {key: text for key, text in texts.items() if key and isinstance(key, str)}
+
+
+def plurals(path: Path) -> dict[str, set[str]]:
+    """Return a compiled catalog's texts that depend on a number: all forms of each."""
+    with path.open("rb") as file:
+        texts = gettext.GNUTranslations(file)._catalog
+    forms: dict[str, set[str]] = {}
+    for key, text in texts.items():
+        if isinstance(key, tuple):
+            forms.setdefault(key[0], set()).add(text)
+    return forms
 
 
 def test_there_is_a_german_catalog() -> None:
@@ -41,12 +52,14 @@ def test_there_is_a_german_catalog() -> None:
 def test_a_translation_is_complete(path: Path) -> None:
     """Every text of the code is in it, and nothing that the code no longer says."""
     assert set(catalog(path)) == words()
+    assert set(plurals(path)) == words("ngettext")
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-3])
 def test_a_translation_fits_its_text(path: Path) -> None:
     """It has the same places to fill in, and a mnemonic where the text has one."""
-    for text, translated in catalog(path).items():
+    forms = [(text, form) for text, all_of_it in plurals(path).items() for form in all_of_it]
+    for text, translated in [*catalog(path).items(), *forms]:
         fields = [
             {f for _, f, _, _ in string.Formatter().parse(t) if f} for t in (text, translated)
         ]
@@ -60,6 +73,9 @@ def test_a_catalog_is_compiled_from_its_source(path: Path) -> None:
     source = path.with_suffix(".po").read_text(encoding="utf-8")
     pairs = re.findall(r'^msgid (".+")\nmsgstr (".+")$', source, re.MULTILINE)
     assert {ast.literal_eval(a): ast.literal_eval(b) for a, b in pairs} == catalog(path)
+    forms = re.findall(r'^msgstr\[\d\] (".+")$', source, re.MULTILINE)
+    compiled = set().union(*plurals(path).values())
+    assert {ast.literal_eval(form) for form in forms} == compiled
 
 
 # What the dialogs show at one time; GIMP's own are R, C, S and L.

@@ -9,7 +9,7 @@ from typing import Any
 
 from .link import Frame, Link, LinkError, Message, error_of
 from .recipes import Table, scale_of
-from .words import _
+from .words import _, ngettext
 
 BYTES_A_SAMPLE = {"u8": 1, "u16": 2, "f32": 4}
 
@@ -123,7 +123,7 @@ def follow(link: Link, job: str, notify: Notify, patience: float = 0.25) -> Mess
     Every `patience` seconds without news, the last news is told again, as a sign of life. An
     error of the bridge's own (id "") is not the job's: the bridge tries again, or ends.
     """
-    news: tuple[str, float | None] = (_("Restoring"), None)
+    news: tuple[str, float | None] = (_("Restoring…"), None)
     clock = _Clock()
     while True:
         message = link.receive(timeout=patience)
@@ -168,9 +168,17 @@ def describe(body: Mapping[str, Any]) -> tuple[str, float | None] | None:
         case {"kind": "progress", "state": "loading"}:
             return _("Loading the networks"), None
         case {"kind": "progress", "state": "running", "done": int(done), "total": int(total)}:
-            told = _("Restoring: {done} of {total} tiles").format(done=done, total=total)
-            return told, done / max(total, 1)
+            return _told(done, total), done / max(total, 1)
     return None
+
+
+def _told(done: int, total: int) -> str:
+    if not done or total <= 1:  # a count says nothing before there is something to count
+        return _("Restoring…")
+    text = ngettext(
+        "Restoring: {done} of {total} tile", "Restoring: {done} of {total} tiles", total
+    )
+    return text.format(done=done, total=total)
 
 
 def result_of(message: Message) -> Result:

@@ -8,4 +8,6 @@ from pathlib import Path
 _PLACE = Path(__file__).resolve().parent
 HELP = _PLACE / "help" / "en.html"
 
-_ = gettext.translation("dni", _PLACE / "locale", fallback=True).gettext
+_words = gettext.translation("dni", _PLACE / "locale", fallback=True)
+_ = _words.gettext
+ngettext = _words.ngettext
