@@ -72,3 +72,12 @@ def test_a_strength_of_dof_is_a_number(dnid: CommandLine, tmp_path: Path) -> Non
     """No pack proposes one."""
     said = dnid("apply", "a.png", "-o", tmp_path / "b.png", "--dof", "auto")
     assert "'auto' is not a number from 0 to 1" in said.stderr
+
+
+def test_what_is_no_picture_is_named(dnid: CommandLine, tmp_path: Path) -> None:
+    """In one sentence with its name."""
+    (tmp_path / "text.png").write_text("no picture")
+    said = dnid("subject", tmp_path / "text.png", "-o", tmp_path / "mask.png")
+    assert said.returncode != 0
+    assert f"{tmp_path / 'text.png'}: It cannot be read as a picture" in said.stderr
+    assert not (tmp_path / "mask.png").exists()

@@ -94,6 +94,14 @@ def test_a_broken_archive_changes_nothing(tmp_path: Path, own: Path) -> None:
     assert leftovers(own) == []
 
 
+def test_a_file_that_is_not_there(tmp_path: Path, own: Path) -> None:
+    """Is named once, and its author is not blamed."""
+    missing = tmp_path / "typo.dnipack"
+    with pytest.raises(BadInput) as told:
+        install.add(missing, own, PackStore([]))
+    assert str(told.value) == f"There is no file {missing}."
+
+
 def test_an_own_pack_is_removed(tmp_path: Path, own: Path) -> None:
     """The shipped one of its id is found again."""
     shipped = write_pack(tmp_path / "shipped", version="0")

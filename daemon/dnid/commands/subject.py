@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dnid.commands import files
 from dnid.commands.parts import make_engine
+from dnid.errors import BadImage
 
 if TYPE_CHECKING:
     from dnid.commands import Commands
@@ -37,7 +38,10 @@ def _subject(options: argparse.Namespace) -> int:
     from dnid import picture
 
     (target,) = files.plan([options.input], options.output, None, None)
-    photo = picture.read(target.source)
+    try:
+        photo = picture.read(target.source)
+    except BadImage as error:
+        raise BadImage(f"{target.source}: {error}") from error
     if options.in_process:
         subject = make_engine().subject(photo.pixels, options.dof_pack)
     else:

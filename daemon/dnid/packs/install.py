@@ -35,8 +35,11 @@ def add(
     """Verify the archive and install it into the folder `own`.
 
     Raises PackDamaged for an archive that is not sound or, with a `key`, not signed by it,
-    and BadInput where a pack of its id is there already and not to be replaced.
+    and BadInput where there is no such file, or a pack of its id is there already and not to be
+    replaced.
     """
+    if not archive.is_file():
+        raise BadInput(f"There is no file {archive}.")
     with _changing(own) as work:
         with telling(str(archive), _REMEDY):
             found = verify(unpack(archive, work / "new"), key)
