@@ -27,8 +27,9 @@ SURE = 0.98
 class Beside:
     """A pack's picture beside the rendered one."""
 
-    subject: float
-    """Gradient energy inside the subject, as a share of the photo's."""
+    subject: float | None
+    """Gradient energy inside the subject, as a share of the photo's; None where no pixel of the
+    mask is surely inside."""
     background: float
     """Gradient energy of the background, as a share of the rendered one's."""
     photo: float
@@ -55,7 +56,7 @@ def beside_a_lens(
     inside, outside = (_far_inside(x, round(EDGE * long_side)) for x in (focus, 1 - focus))
     truth = truth.mul(255).round().div(255)  # as its file would be: rounding is energy, too
     return Beside(
-        subject=gradient_energy(found, scene[:, :3], inside),
+        subject=gradient_energy(found, scene[:, :3], inside) if inside.any() else None,
         background=gradient_energy(found, truth, outside),
         photo=gradient_energy(scene[:, :3], truth, outside),
         psnr=psnr(found, truth),

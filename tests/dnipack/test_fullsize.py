@@ -56,6 +56,7 @@ def test_a_lens_beside_itself() -> None:
 def test_a_subject_that_is_softened() -> None:
     """Its share of gradient energy tells."""
     found = beside_a_lens(Rendering(0.5), "dof", *scene(), RADIUS, 1)  # type: ignore[arg-type]
+    assert found.subject is not None
     assert found.subject < 0.9
     assert found.psnr < 30
 
@@ -89,6 +90,9 @@ def test_the_command(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main([*command, "--levels", "1,2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[-1] for line in lines] == ["PSNR", "flower", "flower", "median", "median"]
+    Image.fromarray(np.full((9, 9), 90, np.uint8)).save(masks / name)
+    assert main([*command, "--levels", "1"]) == 0
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()[1:]] == ["–", "–"]
     (masks / name).unlink()
     assert main(command) == 1
     assert "has a mask in" in capsys.readouterr().err

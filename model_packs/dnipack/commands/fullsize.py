@@ -67,14 +67,20 @@ def run(options: argparse.Namespace) -> int:
                 bar.update()
     print(" radius  subject  background  (photo)    PSNR")
     for level, name, beside in rows:
-        figures = f"{beside.subject:8.3f} {beside.background:11.3f} {beside.photo:8.1f}"
+        figures = f"{_shown(beside.subject)} {beside.background:11.3f} {beside.photo:8.1f}"
         print(f"{level:7g} {figures} {beside.psnr:7.2f}  {name}")
     for level in options.levels:
         own = [beside for other, _, beside in rows if other == level]
-        kept = median(beside.subject for beside in own)
+        kept = [beside.subject for beside in own if beside.subject is not None]
         softness = median(beside.background for beside in own)
-        print(f"{level:7g} {kept:8.3f} {softness:11.3f}  in the median")
+        print(
+            f"{level:7g} {_shown(median(kept) if kept else None)} {softness:11.3f}  in the median"
+        )
     return 0
+
+
+def _shown(share: float | None) -> str:
+    return "       –" if share is None else f"{share:8.3f}"
 
 
 def _with_masks(photos: Path, masks: Path) -> Iterator[tuple[Path, Path]]:
