@@ -38,7 +38,7 @@ def add(
     and BadInput where there is no such file, or a pack of its id is there already and not to be
     replaced.
     """
-    if not archive.is_file():
+    if not archive.exists():
         raise BadInput(f"There is no file {archive}.")
     with _changing(own) as work:
         with telling(str(archive), _REMEDY):
