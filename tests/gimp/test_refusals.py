@@ -122,6 +122,10 @@ answer = restore(on, [layer], "INTERACTIVE")
     answer = desktop.gimp.start(code).result(PATIENCE)
     assert answer["status"] == "execution-error"
     assert "This layer is empty" in answer["error"]
+    # GIMP's own message stays over whatever comes next.
+    message = desktop.window("(GIMP Message|GIMP-Meldung)")
+    desktop.xdotool("windowactivate", "--sync", message, "key", "Escape")
+    wait_for("no message", lambda: not desktop.windows("(GIMP Message|GIMP-Meldung)"))
 
 
 @pytest.mark.parametrize(
