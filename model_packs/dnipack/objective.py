@@ -102,21 +102,23 @@ class Adversarial:
 
     def _doubt(self, picture: Tensor, target: Tensor) -> Tensor:
         """How sure the discriminator is that the true picture is the true one."""
-        with torch.autocast(picture.device.type, torch.bfloat16):
-            fake: Tensor = self.discriminator(texture(picture)).float()
-            true: Tensor = self.discriminator(texture(target)).float()
+        fake, true = self._scores(picture, target)
         doubt: Tensor = F.softplus(true - fake).mean()
         return doubt
 
     def _teach(self, output: Tensor, target: Tensor, pace: float) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * pace
-        with torch.autocast(output.device.type, torch.bfloat16):
-            fake = self.discriminator(texture(output)).float()
-            true = self.discriminator(texture(target)).float()
+        fake, true = self._scores(output, target)
         self.optimiser.zero_grad()
         F.softplus(fake - true).mean().backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
+
+    def _scores(self, picture: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The discriminator's, of the texture of both."""
+        with torch.autocast(picture.device.type, torch.bfloat16):
+            fake, true = (self.discriminator(texture(x)).float() for x in (picture, target))
+        return fake, true
 
     def state(self) -> dict[str, Any]:
         return {

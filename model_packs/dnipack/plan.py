@@ -25,7 +25,7 @@ class GanPlan:
     grain: float = 0.0
     """Of the difference in how much texture there is around each pixel."""
     adversarial: float = 0.5
-    """The discriminator's pull at the picture, as a share of that of the two others."""
+    """The discriminator's pull at the picture, as a share of that of all the others; 0: none."""
     learning_rate: float = 4e-4
     """The discriminator's; it starts from scratch."""
 

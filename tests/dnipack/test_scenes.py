@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests import threads
 
 from dnid.engine.engine import Engine
 from dnid.errors import BadInput
@@ -27,10 +28,8 @@ SIDE = 64
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Tiny batches are done before a second thread has woken up."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with threads.single():
+        yield
 
 
 def write_scenes(folder: Path, count: int = 6) -> SceneFolder:

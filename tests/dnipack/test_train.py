@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests import threads
 from tests.dnipack.small_recipe import made_up_photo, recipe, write_photos
 
 from dnid.engine.engine import Engine
@@ -29,10 +30,8 @@ PHOTOS = [made_up_photo(0), made_up_photo(1)]
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tiny batches are done before a second thread has woken up; checkpoint every step."""
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1.0)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with threads.single():
+        yield
 
 
 def trained(

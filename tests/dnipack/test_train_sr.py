@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests import threads
 from tests.dnipack.small_features import write_features
 from tests.dnipack.small_recipe import made_up_photo, recipe
 
@@ -30,10 +31,8 @@ GAN = AnchorPlan("gan-x2", {"kind": "bicubic", "scale": 2}, 4, 0.001, "mse-x2", 
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tiny batches are done before a second thread has woken up; checkpoint every step."""
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1.0)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with threads.single():
+        yield
 
 
 @pytest.fixture

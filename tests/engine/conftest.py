@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
+from tests import threads
 from tests.engine.small_engine import engine_in
 from tests.small import write_pack
 
@@ -30,7 +30,5 @@ def engine(packs: Path) -> Engine:
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Tiny tiles are done before a second thread has woken up."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with threads.single():
+        yield

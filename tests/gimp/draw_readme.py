@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from tests.gimp.desktop import TO_SLIDER, Desktop
 from tests.gimp.real_gimp import wait_for
+from tests.gimp.test_hand import said
 
 SAMPLE = Path(__file__).parents[2] / "installer" / "sample"
 FRAME = 20
@@ -35,7 +36,7 @@ def draw(desktop: Desktop, strength: int, mask: bool, output: Path) -> None:
         desktop.xdotool("key", "Down", "Return")
     desktop.click("Fit")
     desktop.xdotool("key", *TO_SLIDER, *["Right"] * (strength - 50))
-    wait_for("the exact preview", lambda: is_exact(desktop), 120)
+    wait_for("the exact preview", lambda: said(desktop, "Exact preview"), 120)
     left, top = desktop.place(window)
     size = desktop.xdotool("getwindowgeometry", "--shell", window)
     words = dict(word.split("=") for word in size.split())
@@ -43,15 +44,6 @@ def draw(desktop: Desktop, strength: int, mask: bool, output: Path) -> None:
     top, bottom = top - 2 * FRAME, bottom - FRAME  # xdotool counts the frame twice
     Image.fromarray(desktop.seen()[top:bottom, left:right]).save(output, optimize=True)
     desktop.close_dialogs()
-
-
-def is_exact(desktop: Desktop) -> bool:
-    """Whether the line below the preview says so."""
-    code = """
-answer = [name for name in (w.get_accessible().get_name() or "" for w in widgets())
-          if name.startswith("Exact preview")]
-"""
-    return bool(desktop.gimp.inside(code))
 
 
 def main() -> None:

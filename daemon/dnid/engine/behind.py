@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_LEAST = 1e-6
+
 
 def without_subject(photo: Tensor, focus: Tensor) -> Tensor:
     """1×3×h×w: where `focus` (1×1×h×w, 1 on the subject) is high, the colours around it.
@@ -29,6 +31,3 @@ def without_subject(photo: Tensor, focus: Tensor) -> Tensor:
         pushed = F.interpolate(filled, own.shape[-2:], mode="bilinear", align_corners=False)
         filled = own[:, :3] + (1 - own[:, 3:]) * pushed
     return filled
-
-
-_LEAST = 1e-6

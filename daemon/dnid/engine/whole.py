@@ -94,15 +94,14 @@ class WholeRun:
         side = self.runner.pack.manifest.working_side
         photo = reduce_picture(TileReader(whole), side)
         if mask is None:
-            focus = find_subject(self.finder, photo)
-            behind = without_subject(photo, focus)
-            soft = self._run(behind, focus)
-            return Lift(behind, soft, focus, place, image.shape[1], guide(photo, focus))
-        strengths = reduce_picture(_Strengths(mask, self.stage), side)
-        focus = self._focus(strengths[0, 0])[None, None]
+            focus, strengths = find_subject(self.finder, photo), None
+            edges = guide(photo, focus)
+        else:
+            strengths = reduce_picture(_Strengths(mask, self.stage), side)[0, 0]
+            focus, edges = self._focus(strengths)[None, None], None
         behind = without_subject(photo, focus)
-        soft = self._run(behind, focus, strengths[0, 0])
-        return Lift(behind, soft, focus, place, image.shape[1])
+        soft = self._run(behind, focus, strengths)
+        return Lift(behind, soft, focus, place, image.shape[1], edges)
 
     def _run(self, photo: Tensor, focus: Tensor, strengths: Tensor | None = None) -> Tensor:
         """The network's picture at the working size."""

@@ -13,7 +13,7 @@ from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
 from dnid.packs.store import open_pack
 from dnipack.calibrate import calibrate, write_curve
-from dnipack.commands.measure import add_kind, kept_scenes, photos_in
+from dnipack.commands.parts import add_kind, kept_scenes, photos_in
 from dnipack.levels import Kind, kind_for
 from dnipack.photos import Photo, load_photo, load_pool, middle
 from dnipack.recipe import load_recipe

@@ -17,9 +17,10 @@ from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
 from dnid.networks import build
 from dnipack.build import write_atomically
-from dnipack.commands.measure import (
+from dnipack.commands.parts import (
     add_features,
     add_kind,
+    add_pack,
     add_positions,
     add_recipe,
     cases_at,
@@ -46,7 +47,7 @@ def add_parser(commands: Commands) -> None:
         "and, with --features, the distance of features: each at the slider position where its "
         "PSNR is highest; a checkpoint has no slider.",
     )
-    parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
+    add_pack(parser)
     parser.add_argument(
         "--with", dest="other", required=True, metavar="OTHER",
         help=f"another pack, a checkpoint (.pth, .pt, .safetensors), or `{MIXING}`: the pictures "

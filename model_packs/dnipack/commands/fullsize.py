@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from dnid.engine.engine import Engine
 from dnid.engine.memory import keep_freed_blocks
 from dnid.errors import BadInput
-from dnid.packs.store import PackStore, default_folders
-from dnipack.commands.measure import find_pack, numbers, photos_in
+from dnipack.commands.parts import add_pack, engine_of, find_pack, numbers, photos_in
 from dnipack.fullsize import beside_a_lens
 from dnipack.levels import kind_for
 from dnipack.photos import Photo, load_photo
@@ -35,7 +33,7 @@ def add_parser(commands: Commands) -> None:
         "the photo's (1: nothing lost), that of the background as a share of the rendered one's "
         "(1: as soft), that of the untouched photo, and the PSNR.",
     )
-    parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
+    add_pack(parser)
     parser.add_argument("--data", type=Path, required=True, help="folder of photos")
     parser.add_argument(
         "--masks", type=Path, required=True,
@@ -54,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     pack = find_pack(options.pack)
     kind = kind_for(pack.manifest, "lens")
     scenes = dict(_with_masks(options.data, options.masks))
-    engine = Engine(PackStore((pack.folder.parent, *default_folders())))
+    engine = engine_of(pack)
     rows = []
     with tqdm(total=len(scenes) * len(options.levels), unit="picture", disable=None) as bar:
         for level in options.levels:

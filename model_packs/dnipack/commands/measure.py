@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import Tensor
 from tqdm import tqdm
 
 from dnid.engine.auto import propose
@@ -18,24 +17,28 @@ from dnid.engine.device import find_device
 from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
-from dnid.packs.store import Pack, PackStore, default_folders, open_pack
 from dnipack.build import write_atomically
-from dnipack.features import load_features
-from dnipack.levels import KINDS, Kind, kind_for
+from dnipack.commands.parts import (
+    add_features,
+    add_kind,
+    add_pack,
+    add_positions,
+    add_recipe,
+    cases_at,
+    distance_in,
+    find_pack,
+    numbers,
+)  # fmt: skip
+from dnipack.levels import kind_for
 from dnipack.measure import (
-    POSITIONS,
     Case,
     LevelResult,
     Metric,
-    degraded_photos,
     measure,
     metrics_for,
     paired_photos,
-    rendered_scenes,
 )
-from dnipack.photos import find_photos, to_pixels
-from dnipack.recipe import load_recipe
-from dnipack.scenes import Scene, load_scenes
+from dnipack.photos import to_pixels
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -50,7 +53,7 @@ def add_parser(commands: Commands) -> None:
         "slider has for the level; of pairs, whose level is not known, at the one that the pack "
         "proposes (auto). RGB; for super-resolution luma without the border.",
     )
-    parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
+    add_pack(parser)
     parser.add_argument("--data", type=Path, required=True, help="folder of photos")
     parser.add_argument(
         "--levels", type=numbers, metavar="L,L…",
@@ -67,57 +70,6 @@ def add_parser(commands: Commands) -> None:
     add_features(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.set_defaults(run=run)
-
-
-def add_kind(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--kind", choices=sorted(KINDS),
-        help="what degrades the photos (default: noise for denoise, jpeg for dejpeg)",
-    )  # fmt: skip
-
-
-def add_positions(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--positions", type=numbers, metavar="S,S…", default=POSITIONS,
-        help="strengths instead of the 21 from 0 to 1: quicker",
-    )  # fmt: skip
-
-
-def add_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--recipe", type=Path,
-        help="for dof: whose [[scenes]] that were kept back are rendered, below --data",
-    )  # fmt: skip
-
-
-def cases_at(
-    options: argparse.Namespace, kind: Kind, scale: int
-) -> tuple[int, Callable[[float], Iterator[Case]]]:
-    """How many pictures `--data` gives, and level → what they are at it. Raises BadInput."""
-    if not kind.renders:
-        paths = photos_in(options.data)
-        return len(paths), lambda level: degraded_photos(paths, kind.degradation(level), scale)
-    scenes = kept_scenes(options)
-    return len(scenes), lambda level: rendered_scenes(scenes, kind.degradation(level))
-
-
-def kept_scenes(options: argparse.Namespace) -> list[Scene]:
-    """Those that `--recipe` keeps back, below `--data`. Raises BadInput without a recipe."""
-    if options.recipe is None:
-        raise BadInput("Depth of field needs subjects: give the --recipe with the [[scenes]].")
-    recipe = load_recipe(options.recipe)
-    return load_scenes(options.data, recipe.scenes, recipe.working_side).kept_back
-
-
-def add_features(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--features", type=Path, metavar="FILE",
-        help="a classifier (.safetensors and .layers.json): tell the distance of its features too",
-    )  # fmt: skip
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -174,17 +126,6 @@ def _pairs(
         return [measure(runner, cases, metrics, None, proposed, positions, bar.update)]
 
 
-def distance_in(path: Path | None) -> Metric | None:
-    if path is None:
-        return None
-    features = load_features(path)
-
-    def distance(picture: Tensor, truth: Tensor) -> float:
-        return float(features.distance(picture.clamp(0, 1), truth))
-
-    return distance
-
-
 def _print(results: Sequence[LevelResult]) -> None:
     metrics = list(results[0].untouched)
     print("  level  position  " + "  ".join(f"{name:>9}" for name in metrics))
@@ -205,19 +146,3 @@ def _print(results: Sequence[LevelResult]) -> None:
         if result.own and result.level is None:
             name, gain = result.worst_gain()
             print(f"         least gain at auto: {gain:+.2f} dB, {name}")
-
-
-def photos_in(folder: Path) -> list[Path]:
-    """Raises BadInput when there are none."""
-    paths = find_photos(folder)
-    if not paths:
-        raise BadInput(f"No photos in {folder}.")
-    return paths
-
-
-def find_pack(name: str) -> Pack:
-    """A folder when there is one of that name, else an installed pack."""
-    folder = Path(name)
-    if (folder / "manifest.json").is_file():
-        return open_pack(folder)
-    return PackStore(default_folders()).get(name)

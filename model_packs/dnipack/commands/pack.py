@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dnid.packs.archive import SUFFIX
 from dnid.packs.store import telling
 from dnipack.archive import write_archive
-from dnipack.commands.measure import find_pack
+from dnipack.commands.parts import add_pack, find_pack
 from dnipack.signing import signer
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def add_parser(commands: Commands) -> None:
         description="Verify a pack and write it into one .dnipack file, which `dnid packs add` "
         "installs. The same pack gives the same bytes each time.",
     )
-    parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
+    add_pack(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"(default: ID{SUFFIX})")
     parser.add_argument(
         "--sign", type=Path, metavar="KEY",

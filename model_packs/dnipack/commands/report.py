@@ -13,7 +13,7 @@ from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
 from dnid.errors import BadInput
 from dnipack.build import write_atomically
-from dnipack.commands.measure import add_features, add_kind, distance_in, find_pack, numbers
+from dnipack.commands.parts import add_features, add_kind, add_pack, distance_in, find_pack, numbers
 from dnipack.levels import kind_for
 from dnipack.measure import metrics_for
 from dnipack.report.contents import gather, spread, work
@@ -36,7 +36,7 @@ def add_parser(commands: Commands) -> None:
         description="Pictures along the slider, quality level by level, blending against mixing "
         "pictures, correlation of the filters, lineage and licence, on one self-contained page.",
     )
-    parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
+    add_pack(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), metavar="FILE")
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER",

@@ -12,14 +12,12 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from dnid.engine.engine import Engine
 from dnid.engine.memory import keep_freed_blocks
 from dnid.errors import BadInput
 from dnid.packs.manifest import Manifest
-from dnid.packs.store import PackStore, default_folders
 from dnid.recipe import Recipe, Stage
 from dnipack.build import write_atomically
-from dnipack.commands.measure import add_kind, find_pack, numbers
+from dnipack.commands.parts import add_kind, add_pack, engine_of, find_pack, numbers
 from dnipack.levels import kind_for
 from dnipack.photos import Photo, load_photo, to_pixels, to_tensor
 
@@ -41,7 +39,7 @@ def add_parser(commands: Commands) -> None:
         description="Restore a photo at some positions of the slider and set the results side by "
         "side, for a card or a page. With --level the photo is degraded first.",
     )
-    parser.add_argument("pack", help="a pack folder, or the id of an installed pack")
+    add_pack(parser)
     parser.add_argument("photo", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, help="a .jpg or .png file")
     parser.add_argument(
@@ -65,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput("A strip is a .jpg or a .png file.")
     keep_freed_blocks()
     pack = find_pack(options.pack)
-    engine = Engine(PackStore((pack.folder.parent, *default_folders())))
+    engine = engine_of(pack)
     photo, mask = load_photo(options.photo), None
     if options.mask is not None:
         mask = load_photo(options.mask)[..., 0].copy()
