@@ -34,7 +34,6 @@ def draw(desktop: Desktop, strength: int, mask: bool, output: Path) -> None:
         desktop.xdotool("key", "alt+m")
         desktop.press("space", "the list of maps", "")
         desktop.xdotool("key", "Down", "Return")
-    desktop.click("Fit")
     desktop.xdotool("key", *TO_SLIDER, *["Right"] * (strength - 50))
     wait_for("the exact preview", lambda: said(desktop, "Exact preview"), 120)
     left, top = desktop.place(window)
