@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from dnid.errors import BadInput
 from dnipack.features import Features
 from dnipack.plan import AnchorPlan, GanPlan
+from dnipack.precision import autocast
 
 
 class Objective(Protocol):
@@ -92,7 +93,7 @@ class Adversarial:
 
     def _likeness(self, picture: Tensor, target: Tensor, pace: float) -> Tensor:
         """Pixels, features and the amount of texture."""
-        with torch.autocast(picture.device.type, torch.bfloat16):
+        with autocast(picture.device):
             distance: Tensor = self.plan.perceptual * self.features.distance(picture, target)
         distance = distance + self.plan.pixel * self.pixels.loss(picture, target, pace)
         if self.plan.grain:
@@ -116,7 +117,7 @@ class Adversarial:
 
     def _scores(self, picture: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's, of the texture of both."""
-        with torch.autocast(picture.device.type, torch.bfloat16):
+        with autocast(picture.device):
             fake, true = (self.discriminator(texture(x)).float() for x in (picture, target))
         return fake, true
 

@@ -53,15 +53,34 @@ def middle(photo: Photo, side: int) -> Photo:
     return photo[top : top + side, left : left + side]
 
 
-class CropSampler:
-    """Random square crops, flipped and turned, every pixel of the pool equally likely."""
+def shrink(photo: Photo, share: float) -> Photo:
+    """Scaled down to `share` of its height and width, by an antialiased bicubic filter."""
+    if share == 1:
+        return photo
+    height, width = (max(1, round(share * length)) for length in photo.shape[:2])
+    return np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC))
 
-    def __init__(self, photos: Sequence[Photo], size: int) -> None:
-        self.photos = [photo for photo in photos if min(photo.shape[:2]) >= size]
-        if not self.photos:
-            raise BadInput(f"No training photo is at least {size}×{size} pixels.")
-        areas = np.array([photo.shape[0] * photo.shape[1] for photo in self.photos], float)
-        self.weights = areas / areas.sum()
+
+class CropSampler:
+    """Random square crops, flipped and turned.
+
+    Each of `sizes`, shares of a photo's height and width, is equally likely, and in each of
+    them every pixel: a photo that was scaled down shows as much in fewer pixels.
+    """
+
+    def __init__(self, photos: Sequence[Photo], size: int, sizes: Sequence[float] = (1.0,)) -> None:
+        self.photos, weights = [], []
+        for share in sizes:
+            pool = [shrink(photo, share) for photo in photos]
+            pool = [photo for photo in pool if min(photo.shape[:2]) >= size]
+            if not pool:
+                raise BadInput(
+                    f"No training photo is at least {size}×{size} pixels at {share} of its size."
+                )
+            areas = np.array([photo.shape[0] * photo.shape[1] for photo in pool], float)
+            self.photos += pool
+            weights.append(areas / areas.sum() / len(sizes))
+        self.weights = np.concatenate(weights)
         self.size = size
 
     def batch(self, count: int, rng: np.random.Generator) -> Tensor:

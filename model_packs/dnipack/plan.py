@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,9 @@ class AnchorPlan:
     """Crops a step; None: the recipe's."""
     crop: int | None = None
     """Side of a training crop in pixels; None: the recipe's."""
+    sizes: Sequence[float] | None = None
+    """The photos are shown scaled down to these shares of their height and width, each
+    equally often; None: as they are."""
     prepare: Mapping[str, Any] | None = None
     """A degradation that is not to be undone: it makes the clean pictures (`zoom`)."""
     network: Mapping[str, Any] | None = None
@@ -87,6 +90,9 @@ class AnchorPlan:
         for name in ("batch", "crop"):
             if getattr(self, name) is not None and not is_count(getattr(self, name)):
                 raise BadInput(f"Anchor {self.name}: {name} is a whole number of at least 1.")
+        shares = (1,) if self.sizes is None else self.sizes
+        if not shares or not all(type(s) in (int, float) and 0 < s <= 1 for s in shares):
+            raise BadInput(f"Anchor {self.name}: sizes lists shares above 0 and up to 1.")
         if not is_count(self.steps) or not 0 < self.learning_rate < 1:
             raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
         check_probability(self.between, f"anchor {self.name}, between")

@@ -18,6 +18,7 @@ from dnid.networks.subject import SubjectFinder, build_finder
 from dnid.packs.manifest import Manifest
 from dnipack.build import write_side_network
 from dnipack.photos import to_tensor
+from dnipack.precision import autocast
 from dnipack.scenes import Scene, Scenes, SceneSampler
 
 ARCHITECTURE = "unet"
@@ -55,7 +56,7 @@ def train_finder(
         rng = np.random.default_rng((seed, step))
         scene = sampler.batch(batch, rng)
         photo, wanted = _coloured(scene[:, :3], rng), scene[:, 3:]
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(photo.device):
             logits = network.logits(photo).float()
         loss = mask_loss(logits, wanted)
         optimiser.zero_grad()

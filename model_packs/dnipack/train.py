@@ -30,6 +30,7 @@ from dnipack.features import Features
 from dnipack.objective import objective_of
 from dnipack.photos import CropSampler, Photo, middle, to_tensor
 from dnipack.plan import AnchorPlan
+from dnipack.precision import autocast
 from dnipack.recipe import TrainingRecipe
 from dnipack.scenes import Scenes, SceneSampler
 
@@ -76,7 +77,7 @@ def train_anchor(
     if (finished := load_finished(done, fingerprint)) is not None:
         return finished
     run = _Run(recipe, plan, work, features)
-    sampler = _sampler(training, recipe.crop_of(plan))
+    sampler = _sampler(training, recipe.crop_of(plan), plan.sizes)
     probe = _validation_batches(recipe, plan, validation)
     psnr: float | None = None
     saved = time.monotonic()
@@ -93,10 +94,12 @@ def train_anchor(
     return run.average
 
 
-def _sampler(training: Sequence[Photo] | Scenes, size: int) -> CropSampler | SceneSampler:
+def _sampler(
+    training: Sequence[Photo] | Scenes, size: int, sizes: Sequence[float] | None
+) -> CropSampler | SceneSampler:
     if isinstance(training, Scenes):
         return SceneSampler(training, size)
-    return CropSampler(training, size)
+    return CropSampler(training, size, sizes or (1.0,))
 
 
 class _Run:
@@ -129,7 +132,7 @@ class _Run:
             group["lr"] = self.plan.learning_rate * pace
         run, pairs = self._task(rng)
         target, degraded = pairs.of(clean, generator)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device):
             output = run(degraded).float()
         loss = self.objective.loss(output, target, pace)
         self.optimiser.zero_grad()

@@ -19,7 +19,7 @@ from dnid.packs.store import PackStore, open_pack
 from dnid.recipe import Recipe, Stage
 from dnipack import train
 from dnipack.build import build_pack
-from dnipack.photos import load_pool
+from dnipack.photos import CropSampler, load_pool
 from dnipack.recipe import AnchorPlan, TrainingRecipe
 from dnipack.train import Moment, State, finished_file, train_anchor
 
@@ -177,6 +177,23 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (folder / "b.png").write_bytes(data[: len(data) // 2])
     with pytest.raises(BadInput, match=r"Cannot read .*b\.png"):
         load_pool(folder, ())
+
+
+def test_each_size_is_shown_equally_often() -> None:
+    """A stripe of 8 and one of 4 pixels: the photo as it is, and at half its size."""
+    photo = np.zeros((64, 128, 3), np.uint8)
+    photo[:, np.arange(128) // 8 % 2 == 1] = 255
+    crops = CropSampler([photo], 32, (1, 0.5)).batch(400, np.random.default_rng(0))
+    white = crops[:, 0] > 0.5
+    edges = white[:, 0].diff().sum(1) + white[:, :, 0].diff().sum(1)  # one of the two has them
+    assert 160 < int((edges > 5).sum()) < 240
+    assert set(edges.unique().tolist()) <= {3, 4, 7, 8}
+
+
+def test_a_size_at_which_no_photo_holds_a_crop_is_refused() -> None:
+    """It would never be shown, whatever the recipe says."""
+    with pytest.raises(BadInput, match=r"32×32 pixels at 0\.25 of its size"):
+        CropSampler(PHOTOS, 32, (1, 0.25))
 
 
 def test_an_identity_anchor_gives_noise_back(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dnid.engine import device
-from dnid.engine.device import choose_format, find_device
+from dnid.engine.device import choose_format, find_device, has_bfloat16
 from dnid.errors import DeviceUnavailable
 
 CPU = torch.device("cpu")
@@ -18,9 +18,10 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give each test a cache of its own, and a small picture to measure with."""
+    """Give each test a cache of its own, a small picture to measure with, and bfloat16."""
     monkeypatch.setenv("DNID_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(device, "PROBE_SIDE", 16)
+    monkeypatch.setattr(device, "has_bfloat16", lambda: True)
     return tmp_path / "cache"
 
 
@@ -48,6 +49,24 @@ class _Networks:
 def test_a_format_that_disagrees_is_not_taken(amount: float) -> None:
     """A reduced format 48 dB from float32, or not finite at all, is out however fast it is."""
     assert choose_format(_Networks(amount), CPU, "n").format == "float32"
+
+
+def test_imitated_bfloat16_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor without it the probe would take seconds for each network."""
+    monkeypatch.setattr(device, "has_bfloat16", lambda: False)
+    networks = _Networks(0.0)
+    assert choose_format(networks, CPU, "n").format == "float32"
+    assert networks.asked == 1
+
+
+@pytest.mark.parametrize(("slower", "has"), [(0.5, True), (3.0, True), (5.0, False), (60.0, False)])
+def test_bfloat16_is_imitated_where_it_is_far_slower(
+    monkeypatch: pytest.MonkeyPatch, slower: float, has: bool
+) -> None:
+    """A little slower may be noise, or an older processor; many times slower is not."""
+    seconds = {torch.float32: 0.01, torch.bfloat16: 0.01 * slower}
+    monkeypatch.setattr(device, "_convolution_seconds", seconds.__getitem__)
+    assert has_bfloat16.__wrapped__() is has
 
 
 def test_the_choice_is_remembered() -> None:
