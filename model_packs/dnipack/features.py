@@ -8,6 +8,7 @@ order. The project ships none; darknettiny of ml5 (MIT) is one.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,18 @@ class Features(nn.Module):
         return [*seen, pictures]
 
     def distance(self, pictures: Tensor, truth: Tensor) -> Tensor:
-        """A scalar with gradient: mean |difference| at each depth as a share of the truth's
-        mean |activation|, the mean over the depths."""
-        with torch.no_grad():
-            wanted = [seen.float() for seen in self(truth)]
-        shares = [
-            (mine.float() - its).abs().mean() / its.abs().mean().clamp(min=1e-6)
-            for mine, its in zip(self(pictures), wanted, strict=True)
-        ]
-        return torch.stack(shares).mean()
+        """A scalar, see the function below."""
+        return distance(self(pictures), self(truth))
+
+
+def distance(seen: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
+    """Of what Features gives for two pictures: mean |difference| at each depth as a share of
+    the true one's mean |activation|, the mean over the depths."""
+    shares = [
+        (mine - its).abs().mean() / its.abs().mean().clamp(min=1e-6)
+        for mine, its in zip(seen, true, strict=True)
+    ]
+    return torch.stack(shares).mean()
 
 
 def load_features(path: Path) -> Features:

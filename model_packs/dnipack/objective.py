@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from dnid.errors import BadInput
-from dnipack.features import Features
+from dnipack.discriminator import Discriminator
+from dnipack.features import Features, distance
 from dnipack.plan import AnchorPlan, GanPlan
 from dnipack.precision import autocast
 
@@ -57,79 +58,72 @@ class Pixels:
 
 
 class Adversarial:
-    """Pixels, features and a relativistic discriminator (Jolicoeur-Martineau 2018, RSGAN).
+    """Pixels, features and a discriminator of features, as in ESRGAN (Wang et al. 2018).
 
-    The discriminator says of the true and the restored picture which one is the true one;
-    the two show the same scene, so what tells them apart is texture; it is shown nothing else,
-    or it was seen to pull at the colours. It learns one step on what the network gave before
-    the network learns from it. How hard it pulls at the
-    picture is set against what pixels and features pull (as in Esser et al. 2021), since
-    nothing else says how steep its scores are.
+    The discriminator learns one step on what the network gave before the network learns from
+    it. How hard it pulls at the picture is set against what pixels and features pull (as in
+    Esser et al. 2021), since nothing else says how steep its scores are; and it moves texture
+    alone, or it was seen to pull at the colours.
     """
 
     def __init__(
-        self, pixels: Pixels, plan: GanPlan, features: Features, device: torch.device
+        self, pixels: Pixels, plan: GanPlan, features: Features, scale: int, device: torch.device
     ) -> None:
-        self.pixels, self.plan = pixels, plan
+        self.pixels, self.plan, self.scale = pixels, plan, scale
         self.features = features.to(device)
-        self.discriminator = discriminator().to(device)
-        self.optimiser = torch.optim.Adam(
-            self.discriminator.parameters(), plan.learning_rate, betas=(0.5, 0.99)
-        )
+        self.discriminator: Discriminator | None = None
+        if plan.adversarial:
+            self.discriminator = Discriminator(self.features)
+            self.optimiser = torch.optim.Adam(
+                self.discriminator.parameters(), plan.learning_rate, betas=(0.5, 0.99)
+            )
 
     def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
         """Its value is all but the discriminator's; its slope has that, too."""
-        if self.plan.adversarial == 0:
-            return self._likeness(output, target, pace)
-        self._teach(output.detach(), target, pace)
         picture = output.detach().requires_grad_()
-        likeness = self._likeness(picture, target, pace)
-        (pull,) = torch.autograd.grad(likeness, picture)
-        (other,) = torch.autograd.grad(self._doubt(picture, target), picture)
-        share = self.plan.adversarial * pull.norm() / other.norm().clamp(min=1e-12)
-        work = (output * (pull + share * other)).sum()
+        with torch.no_grad():
+            true = self._seen(target)
+        fake = self._seen(picture)
+        likeness = self.plan.perceptual * distance(fake, true)
+        likeness = likeness + self.plan.pixel * self.pixels.loss(picture, target, pace)
+        likeness = likeness + self.plan.grid * grid(picture - target, self.scale)
+        gan = self.discriminator is not None
+        (pull,) = torch.autograd.grad(likeness, picture, retain_graph=gan)
+        if self.discriminator is not None:
+            self._teach(self.discriminator, [each.detach() for each in fake], true, pace)
+            doubt = self.discriminator.error(true, fake)
+            other = texture(torch.autograd.grad(doubt, picture)[0])
+            share = self.plan.adversarial * pull.norm() / other.norm().clamp(min=1e-12)
+            pull = pull + share * other
+        work = (output * pull).sum()
         loss: Tensor = likeness.detach() + work - work.detach()
         return loss
 
-    def _likeness(self, picture: Tensor, target: Tensor, pace: float) -> Tensor:
-        """Pixels, features and the amount of texture."""
+    def _seen(self, picture: Tensor) -> list[Tensor]:
         with autocast(picture.device):
-            distance: Tensor = self.plan.perceptual * self.features.distance(picture, target)
-        distance = distance + self.plan.pixel * self.pixels.loss(picture, target, pace)
-        if self.plan.grain:
-            difference = F.l1_loss(texture_energy(picture), texture_energy(target))
-            distance = distance + self.plan.grain * difference
-        return distance
+            return [each.float() for each in self.features(picture)]
 
-    def _doubt(self, picture: Tensor, target: Tensor) -> Tensor:
-        """How sure the discriminator is that the true picture is the true one."""
-        fake, true = self._scores(picture, target)
-        doubt: Tensor = F.softplus(true - fake).mean()
-        return doubt
-
-    def _teach(self, output: Tensor, target: Tensor, pace: float) -> None:
+    def _teach(
+        self, discriminator: Discriminator, fake: list[Tensor], true: list[Tensor], pace: float
+    ) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * pace
-        fake, true = self._scores(output, target)
         self.optimiser.zero_grad()
-        F.softplus(fake - true).mean().backward()  # type: ignore[no-untyped-call]
+        discriminator.error(fake, true).backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
 
-    def _scores(self, picture: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The discriminator's, of the texture of both."""
-        with autocast(picture.device):
-            fake, true = (self.discriminator(texture(x)).float() for x in (picture, target))
-        return fake, true
-
     def state(self) -> dict[str, Any]:
+        if self.discriminator is None:
+            return {}
         return {
             "discriminator": self.discriminator.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        if self.discriminator is not None:
+            self.discriminator.load_state_dict(state["discriminator"])
+            self.optimiser.load_state_dict(state["optimiser"])
 
 
 def texture(picture: Tensor) -> Tensor:
@@ -137,25 +131,14 @@ def texture(picture: Tensor) -> Tensor:
     return picture - F.avg_pool2d(picture, 7, 1, 3, count_include_pad=False)
 
 
-def texture_energy(picture: Tensor) -> Tensor:
-    """How strong the texture is around each pixel: its root mean square."""
-    return (F.avg_pool2d(texture(picture).square(), 7, 1, 3) + 1e-6).sqrt()
+def grid(error: Tensor, period: int) -> Tensor:
+    """A scalar: how strongly a pattern that comes again every `period` pixels lies over a picture.
 
-
-def discriminator() -> nn.Sequential:
-    """N×3×H×W → a map of scores, one for each patch of about 30 pixels.
-
-    Without spectral norm: with it the scores of two pictures that differ in texture alone were
-    seen to stay the same.
+    A network that makes period² pixels of each one it sees answers a wish for texture with the
+    same few dots everywhere. They are told from texture by their mean around a place: of the
+    pixels in one column and row of the pattern alone, that of texture is nothing.
     """
-    widths = [(3, 32, 1), (32, 64, 2), (64, 64, 1), (64, 128, 2), (128, 128, 1)]
-    layers: list[nn.Module] = []
-    for inputs, outputs, stride in widths:
-        layers += [
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.LeakyReLU(0.2, inplace=True),
-        ]
-    return nn.Sequential(*layers, nn.Conv2d(128, 1, 3, padding=1))
+    return F.avg_pool2d(F.pixel_unshuffle(error, period), 5, 1).abs().mean()
 
 
 def objective_of(plan: AnchorPlan, features: Features | None, device: torch.device) -> Objective:
@@ -167,4 +150,4 @@ def objective_of(plan: AnchorPlan, features: Features | None, device: torch.devi
         raise BadInput(
             f"Anchor {plan.name} learns by a classifier's features; name its file with --features."
         )
-    return Adversarial(pixels, gan, features, device)
+    return Adversarial(pixels, gan, features, plan.shrinks, device)

@@ -18,19 +18,19 @@ LOSSES = ("l1", "l2", "psnr")
 class GanPlan:
     """Shares of a loss that wants texture, not the mean of all textures that could be."""
 
-    pixel: float = 1.0
+    pixel: float = 0.1
     """Of the anchor's `loss`."""
-    perceptual: float = 0.1
+    perceptual: float = 1.0
     """Of the distance of a classifier's features (given by --features)."""
-    grain: float = 0.0
-    """Of the difference in how much texture there is around each pixel."""
+    grid: float = 20.0
+    """Of a pattern that comes again with the enlargement's period (objective.py)."""
     adversarial: float = 0.5
     """The discriminator's pull at the picture, as a share of that of all the others; 0: none."""
-    learning_rate: float = 4e-4
+    learning_rate: float = 2e-4
     """The discriminator's; it starts from scratch."""
 
     def __post_init__(self) -> None:
-        shares = (self.pixel, self.perceptual, self.grain, self.adversarial)
+        shares = (self.pixel, self.perceptual, self.grid, self.adversarial)
         if not all(type(s) in (int, float) and 0 <= s < 1e6 for s in shares):
             raise BadInput("The shares of gan are numbers of at least 0.")
         if not 0 < self.learning_rate < 1:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dnipack.features import Features, load_features
-from dnipack.objective import Adversarial, Pixels, texture, texture_energy
+from dnipack.objective import Adversarial, Pixels, grid
 from dnipack.plan import GanPlan
 
 CPU = torch.device("cpu")
@@ -29,27 +29,26 @@ def textures(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def test_the_discriminator_learns_to_tell_texture(features: Features) -> None:
-    """From pictures of one scene, also such as it has not seen."""
+    """From pictures of one scene, also such as it has not seen; the classifier stays as it is."""
     torch.manual_seed(0)
-    objective = Adversarial(Pixels("l1"), GanPlan(learning_rate=1e-3), features, CPU)
+    before = [p.clone() for p in features.parameters()]
+    objective = Adversarial(Pixels("l1"), GanPlan(learning_rate=1e-3), features, 1, CPU)
     for seed in range(60):
         objective.loss(*textures(seed), pace=1.0)
+    assert objective.discriminator is not None
     with torch.inference_mode():
-        blurred, sharp = textures(1000)
-        fake, true = (objective.discriminator(texture(x)) for x in (blurred, sharp))
-    assert float(F.softplus(fake - true).mean()) < 0.1, "0.69 is chance"
+        fake, true = (features(picture) for picture in textures(1000))
+        assert float(objective.discriminator.error(fake, true)) < 0.1, "0.69 is chance"
+    assert all(map(torch.equal, before, features.parameters()))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 2.0])
 def test_its_pull_is_a_share_of_the_others(features: Features, share: float) -> None:
-    """However steep its scores are; and the loss that is told is that of pixels and features."""
+    """However steep its scores are; and the loss that is told is that of all the others."""
     torch.manual_seed(0)
-    plan = GanPlan(pixel=1, perceptual=0, adversarial=share)
-    objective = Adversarial(Pixels("l2"), plan, features, CPU)
+    plan = GanPlan(pixel=1, perceptual=0, grid=0, adversarial=share)
+    objective = Adversarial(Pixels("l2"), plan, features, 1, CPU)
     blurred, sharp = textures(0)
-    with torch.no_grad():
-        for parameter in objective.discriminator.parameters():
-            parameter.mul_(3)
     output = blurred.clone().requires_grad_()
     loss = objective.loss(output, sharp, pace=0.0)
     assert loss.item() == pytest.approx(float(F.mse_loss(blurred, sharp)), rel=1e-4)
@@ -58,15 +57,34 @@ def test_its_pull_is_a_share_of_the_others(features: Features, share: float) -> 
     assert float((slope - alone).norm() / alone.norm()) == pytest.approx(share, rel=1e-3, abs=1e-5)
 
 
-def test_texture_is_asked_for_by_its_amount(features: Features) -> None:
-    """Grain of the same strength costs nothing, wherever it lies; without a discriminator nothing
-    is taught."""
-    plan = GanPlan(pixel=0, perceptual=0, grain=2, adversarial=0)
-    objective = Adversarial(Pixels("l1"), plan, features, CPU)
-    before = [p.clone() for p in objective.discriminator.parameters()]
+def test_it_pulls_at_no_colour(features: Features) -> None:
+    """What it asks for leaves the mean around a place as it is."""
+    torch.manual_seed(0)
+    objective = Adversarial(Pixels("l2"), GanPlan(), features, 1, CPU)
     blurred, sharp = textures(0)
-    smooth, shifted = (objective.loss(x, sharp, 1.0) for x in (blurred, sharp.flip(0)))
-    assert smooth.item() > 5 * shifted.item()
-    expected = 2 * (texture_energy(blurred) - texture_energy(sharp)).abs().mean()
-    assert smooth.item() == pytest.approx(expected.item())
-    assert all(map(torch.equal, before, objective.discriminator.parameters()))
+    with_it, without = blurred.clone().requires_grad_(), blurred.clone().requires_grad_()
+    objective.loss(with_it, sharp, pace=1.0).backward()
+    objective.discriminator = None
+    objective.loss(without, sharp, pace=1.0).backward()
+    assert with_it.grad is not None and without.grad is not None
+    pull = with_it.grad - without.grad
+    around = F.avg_pool2d(pull, 15, 1)
+    assert float(around.norm(dim=1).mean()) < 0.1 * float(pull.norm(dim=1).mean())
+
+
+def test_without_a_share_there_is_no_discriminator(features: Features) -> None:
+    """Nor a state of one; what lies in an older checkpoint is passed over."""
+    objective = Adversarial(Pixels("l1"), GanPlan(adversarial=0), features, 1, CPU)
+    assert objective.discriminator is None
+    assert objective.state() == {}
+    objective.load({"discriminator": {}})
+
+
+def test_a_grid_is_told_from_texture() -> None:
+    """The same pattern everywhere costs far more than one as strong that has no period."""
+    generator = torch.Generator().manual_seed(0)
+    random = torch.rand(1, 3, 64, 64, generator=generator).sub(0.5).sign()
+    pattern = random[..., :4, :4].repeat(1, 1, 16, 16)
+    assert grid(pattern, 4).item() == pytest.approx(1)
+    assert grid(random, 4).item() < 0.25
+    assert grid(torch.full((1, 3, 20, 20), 0.25), 4).item() == pytest.approx(0.25), "a tint as well"

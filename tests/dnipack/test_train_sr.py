@@ -71,12 +71,13 @@ def test_a_gan_anchor_moves_from_its_parent(tmp_path: Path, features: Features) 
     discriminator alone has nothing to pull against."""
 
     def gan_end(**shares: float) -> State:
-        none = {"pixel": 0, "perceptual": 0, "adversarial": 0}
+        none = {"pixel": 0, "perceptual": 0, "grid": 0, "adversarial": 0}
         small = x2_recipe(anchors=(MSE, replace(GAN, gan=none | shares)))
         return trained(small, tmp_path / "work", features)["gan-x2"]
 
     parent = trained(x2_recipe(), tmp_path / "work", features)["mse-x2"]
-    ends = [gan_end(pixel=1), gan_end(perceptual=1), gan_end(pixel=1, adversarial=1)]
+    ends = [gan_end(pixel=1), gan_end(perceptual=1), gan_end(grid=1)]
+    ends.append(gan_end(pixel=1, adversarial=1))
     assert same(gan_end(adversarial=1), parent)
     assert not any(same(end, parent) for end in ends)
     assert not same(ends[0], ends[1])
