@@ -66,7 +66,8 @@ def test_it_pulls_at_no_colour(features: Features) -> None:
     objective.loss(with_it, sharp, pace=1.0).backward()
     objective.discriminator = None
     objective.loss(without, sharp, pace=1.0).backward()
-    assert with_it.grad is not None and without.grad is not None
+    assert with_it.grad is not None
+    assert without.grad is not None
     pull = with_it.grad - without.grad
     around = F.avg_pool2d(pull, 15, 1)
     assert float(around.norm(dim=1).mean()) < 0.1 * float(pull.norm(dim=1).mean())
