@@ -49,6 +49,9 @@ def test_its_pull_is_a_share_of_the_others(features: Features, share: float) -> 
     plan = GanPlan(pixel=1, perceptual=0, grid=0, adversarial=share)
     objective = Adversarial(Pixels("l2"), plan, features, 1, CPU)
     blurred, sharp = textures(0)
+    with torch.no_grad():
+        for parameter in objective.discriminator.parameters() if objective.discriminator else ():
+            parameter.mul_(3)
     output = blurred.clone().requires_grad_()
     loss = objective.loss(output, sharp, pace=0.0)
     assert loss.item() == pytest.approx(float(F.mse_loss(blurred, sharp)), rel=1e-4)
