@@ -20,7 +20,7 @@ from dnipack.plan import AnchorPlan, is_count
 from dnipack.scenes import SceneFolder
 
 _LATER_OPTIONS: dict[str, Any] = {
-    "target": "clean", "loss": "l1", "batch": None, "crop": None, "sizes": None,
+    "target": "clean", "loss": "l1", "batch": None, "crop": None, "sizes": None, "choose": 1,
     "prepare": None, "between": 0.0, "gan": None,
 }  # fmt: skip
 """Options that came after the first weights, with what these had."""
@@ -96,8 +96,8 @@ class TrainingRecipe:
             )
         if int(getattr(network, "inputs", 3)) != (4 if self.scenes else 3):
             raise BadInput("A network with a focus map needs [[scenes]], and no other does.")
-        if self.scenes and plan.sizes is not None:
-            raise BadInput(f"Anchor {plan.name}: sizes are for photos; scenes have one size.")
+        if self.scenes and (plan.sizes is not None or plan.choose != 1):
+            raise BadInput(f"Anchor {plan.name}: sizes and choose are for photos, not for scenes.")
         if scale > 1 and plan.target == "input":
             raise BadInput(f"Anchor {plan.name}: an enlarger cannot give back its input.")
         if plan.network is not None and plan.name in self.path:

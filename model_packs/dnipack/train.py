@@ -77,7 +77,7 @@ def train_anchor(
     if (finished := load_finished(done, fingerprint)) is not None:
         return finished
     run = _Run(recipe, plan, work, features)
-    sampler = _sampler(training, recipe.crop_of(plan), plan.sizes)
+    sampler = _sampler(training, recipe.crop_of(plan), plan)
     probe = _validation_batches(recipe, plan, validation)
     psnr: float | None = None
     saved = time.monotonic()
@@ -95,11 +95,11 @@ def train_anchor(
 
 
 def _sampler(
-    training: Sequence[Photo] | Scenes, size: int, sizes: Sequence[float] | None
+    training: Sequence[Photo] | Scenes, size: int, plan: AnchorPlan
 ) -> CropSampler | SceneSampler:
     if isinstance(training, Scenes):
         return SceneSampler(training, size)
-    return CropSampler(training, size, sizes or (1.0,))
+    return CropSampler(training, size, plan.sizes or (1.0,), plan.choose)
 
 
 class _Run:

@@ -51,6 +51,7 @@ def test_the_shipped_recipes_are_sound(path: Path) -> None:
         ("steps = 5", "steps = 5\nbatch = 0", "batch is a whole number"),
         ("steps = 5", "steps = 5\ncrop = 15", "crop must be a multiple of 2"),
         ("steps = 5", "steps = 5\nsizes = []", "sizes lists shares"),
+        ("steps = 5", "steps = 5\nchoose = 0", "choose is a whole number"),
         ("steps = 5", "steps = 5\nsizes = [1, 1.5]", "sizes lists shares"),
         ("steps = 5", "steps = 5\nsizes = [0]", "sizes lists shares"),
         ("steps = 5", "steps = 5\nsizes = [true]", "sizes lists shares"),
@@ -102,6 +103,7 @@ def test_the_fingerprint_follows_what_changes_the_weights() -> None:
         replace(small, anchors=(replace(first, loss="l2"), second)),
         replace(small, anchors=(replace(first, crop=18), second)),
         replace(small, anchors=(replace(first, sizes=[1, 0.5]), second)),
+        replace(small, anchors=(replace(first, choose=4), second)),
         replace(small, anchors=(replace(first, prepare={"kind": "zoom"}), second)),
         replace(
             small, anchors=(replace(first, degradation={"kind": "noise", "sigma": [0, 9]}), second)

@@ -190,14 +190,18 @@ def test_from_recipe_to_a_soft_background(
 
 
 def test_recipes_with_a_focus_map(tmp_path: Path) -> None:
-    """Such a network needs scenes, and no other may have them; the scenes tell weights apart."""
+    """Such a network needs scenes, and no other may have them; the scenes tell weights apart,
+    and are not picked like crops of photos."""
     file = tmp_path / "dof.toml"
     file.write_text(RECIPE)
     recipe = load_recipe(file)
     other = replace(recipe, scenes=(replace(recipe.scenes[0], keep_back=5),))
     plan: AnchorPlan = recipe.anchors[0]
     assert other.fingerprint(plan) != recipe.fingerprint(plan)
-    for changes in ({"scenes": ()}, {"network": {"architecture": "unet", "channels": [8],
-                                                "blocks": [1], "fold": 1}}):  # fmt: skip
+    unet = {"architecture": "unet", "channels": [8], "blocks": [1], "fold": 1}
+    for changes in ({"scenes": ()}, {"network": unet}):
         with pytest.raises(BadInput):
             TrainingRecipe(**(vars(recipe) | changes))
+    for picked in (replace(plan, sizes=[1, 0.5]), replace(plan, choose=2)):
+        with pytest.raises(BadInput, match="for photos, not for scenes"):
+            replace(recipe, anchors=(picked, *recipe.anchors[1:]))

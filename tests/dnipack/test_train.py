@@ -196,6 +196,20 @@ def test_a_size_at_which_no_photo_holds_a_crop_is_refused() -> None:
         CropSampler(PHOTOS, 32, (1, 0.25))
 
 
+def test_of_several_crops_the_one_with_most_detail_is_shown() -> None:
+    """Half a photo is grey, half a pattern: one crop in two has both or the pattern alone."""
+    photo = np.full((64, 256, 3), 128, np.uint8)
+    photo[:, 128::2] = 0
+
+    def flat(choose: int) -> int:
+        sampler = CropSampler([photo], 16, choose=choose)
+        crops = sampler.batch(200, np.random.default_rng(0))
+        return int((crops.std((1, 2, 3)) == 0).sum())
+
+    assert 70 < flat(1) < 130  # one in two
+    assert 0 <= flat(4) < 30  # one in sixteen
+
+
 def test_an_identity_anchor_gives_noise_back(tmp_path: Path) -> None:
     """Trained on its own input, a network leaves noise alone that its parent takes away."""
     denoiser = AnchorPlan("n10", {"kind": "noise", "sigma": 30}, 150, 0.01)
