@@ -16,7 +16,7 @@ from dnipack.recognised import Recognised, State
 
 def recognise(state: State) -> Recognised:
     """Raises BadInput where no architecture fits."""
-    for detect in (_unet, _srvgg, _dncnn):
+    for detect in (_unet, _edsr, _srvgg, _dncnn):
         if (found := detect(state)) is not None and _fits(found):
             return found
     return recognise_foreign(state)
@@ -44,6 +44,18 @@ def _unet(state: State) -> Recognised | None:
     fold = math.isqrt(head.shape[1] // 3)
     options = {"channels": channels, "blocks": blocks, "fold": fold}
     return Recognised("unet", options, dict(state))
+
+
+def _edsr(state: State) -> Recognised | None:
+    head, tail = state.get("head.weight"), state.get("tail.weight")
+    if head is None or tail is None or head.ndim != 4:
+        return None
+    options = {
+        "channels": len(head),
+        "blocks": _count(state, r"body\.(\d+)\.conv1\."),
+        "scale": math.isqrt(len(tail) // 3),
+    }
+    return Recognised("edsr", options, dict(state))
 
 
 def _srvgg(state: State) -> Recognised | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import SCRIPT, CommandLine
 from tests.small import photo, random_anchors, write_pack
 
 from dnipack import cli
@@ -38,6 +39,19 @@ def test_a_running_daemon_finds_what_was_added(dnid: CommandLine, tmp_path: Path
     assert "There is no pack 'other'" in said
     assert gone == b""
     assert json.loads(dnid("status", "--json").stdout)["pid"] == daemon
+
+
+def test_a_reader_that_has_seen_enough(dnid: CommandLine) -> None:
+    """`dnid packs --json | head` ends without a word."""
+    command = [str(SCRIPT), "packs", "--json"]
+    with subprocess.Popen(
+        command, env=dnid.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_pack_and_verify(

@@ -27,6 +27,8 @@ NETWORKS: list[tuple[str, dict[str, Any]]] = [
     ("dncnn", DNCNN),
     ("dncnn", DNCNN | {"colours": 1, "depth": 7}),
     ("dncnn", DNCNN | {"batch_norm": True}),
+    ("edsr", {"channels": 4, "blocks": 2, "scale": 4}),
+    ("edsr", {"channels": 5, "blocks": 0, "scale": 2}),
     ("srvgg", {"num_feat": 3, "num_conv": 2, "upscale": 4}),
     ("srvgg", {"num_feat": 4, "num_conv": 0, "upscale": 2}),
     ("unet", {"channels": [4, 6], "blocks": [1, 2], "fold": 2}),

@@ -170,7 +170,21 @@ def test_levels_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert low["untouched"]["psnr"] == pytest.approx(22.1, abs=0.1)
     assert len(low["curves"]["psnr"]) == 21
     assert sorted(low["pictures"]) == ["photos/a.png", "photos/b.png", "photos/c.png"]
-    assert "own 0.33" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "on 3 photos, σ of white Gaussian noise, 0–255 scale, in float" in said
+    assert "own 0.33" in said
+
+
+def test_what_cannot_be_measured_is_said_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the photos are looked for: a place beyond the slider, a folder that is not there."""
+    command = ["measure", "denoise", "--data", str(tmp_path / "none")]
+    with pytest.raises(SystemExit):
+        main([*command, "--positions", "0,2"])
+    assert "strengths are numbers from 0 to 1, not 0,2" in capsys.readouterr().err
+    assert main([*command, "--json", str(tmp_path / "none" / "figures.json")]) == 1
+    assert f"There is no folder {tmp_path / 'none'} to write into." in capsys.readouterr().err
 
 
 def test_jpeg_levels(tmp_path: Path) -> None:

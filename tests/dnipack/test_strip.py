@@ -70,6 +70,7 @@ def test_a_mask(tmp_path: Path, photo: Path) -> None:
         (["--crop", "1,2,3"], "X,Y,W,H"),
         (["--crop", "900,0,10,10"], "outside"),
         (["-o", "strip.gif"], "a .jpg or a .png"),
+        (["-o", "nowhere/strip.png"], "There is no folder"),
     ],
 )
 def test_what_cannot_be_drawn(
@@ -81,3 +82,16 @@ def test_what_cannot_be_drawn(
     assert main([*command, *options]) == 1
     assert said in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_the_photo_is_not_written_over(
+    tmp_path: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is the mask, by whatever name."""
+    pack = write_brightening(tmp_path / "packs")
+    before = photo.read_bytes()
+    (tmp_path / "link.png").symlink_to(photo)
+    command = ["strip", str(pack), str(photo), "-o", str(tmp_path / "link.png")]
+    assert main(command) == 1
+    assert "is the original; choose another name" in capsys.readouterr().err
+    assert photo.read_bytes() == before

@@ -24,6 +24,7 @@ from dnipack.commands.parts import (
     add_positions,
     add_recipe,
     cases_at,
+    check_output,
     distance_in,
     find_pack,
     numbers,
@@ -68,6 +69,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    check_output(options.json)
     keep_freed_blocks()
     runner = PackRunner(find_pack(options.pack), find_device("auto"))
     manifest = runner.pack.manifest

@@ -25,6 +25,7 @@ from dnipack.commands.parts import (
     add_positions,
     add_recipe,
     cases_at,
+    check_output,
     distance_in,
     find_pack,
     numbers,
@@ -73,14 +74,17 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    check_output(options.json)
     keep_freed_blocks()
     runner = PackRunner(find_pack(options.pack), find_device("auto"))
     metrics = metrics_for(runner.pack.manifest.scale, distance_in(options.features))
     results = (
         _pairs(runner, options, metrics) if options.pairs else _levels(runner, options, metrics)
     )
+    what = "pairs" if options.pairs else kind_for(runner.pack.manifest, options.kind).about
     print(
-        f"{runner.pack.manifest.id} on {len(results[0].pictures)} photos, in {runner.choice.format}"
+        f"{runner.pack.manifest.id} on {len(results[0].pictures)} photos, {what}, "
+        f"in {runner.choice.format}"
     )
     _print(results)
     if options.json:

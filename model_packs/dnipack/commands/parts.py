@@ -26,13 +26,14 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
 def add_kind(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind", choices=sorted(KINDS),
-        help="what degrades the photos (default: noise for denoise, jpeg for dejpeg)",
+        help="what degrades the photos of packs for denoise (default: noise, which is white and "
+        "Gaussian; the pack `denoise` is made for camera) and dejpeg (jpeg); sr and dof have one",
     )  # fmt: skip
 
 
 def add_positions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--positions", type=numbers, metavar="S,S…", default=POSITIONS,
+        "--positions", type=strengths, metavar="S,S…", default=POSITIONS,
         help="strengths instead of the 21 from 0 to 1: quicker",
     )  # fmt: skip
 
@@ -53,6 +54,27 @@ def add_features(parser: argparse.ArgumentParser) -> None:
 
 def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
+
+
+def strengths(text: str) -> tuple[float, ...]:
+    """Of type `type=`. Raises ArgumentTypeError for what is no place on the slider."""
+    values = numbers(text)
+    if not all(0 <= value <= 1 for value in values):
+        raise argparse.ArgumentTypeError(f"strengths are numbers from 0 to 1, not {text}")
+    return values
+
+
+def check_output(path: Path | None, *originals: Path) -> None:
+    """Before long work: that `path`, if any, can be written and is none of the originals.
+
+    Raises BadInput.
+    """
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
+        raise BadInput(f"There is no folder {path.absolute().parent} to write into.")
+    if any(path.exists() and each.exists() and path.samefile(each) for each in originals):
+        raise BadInput(f"{path} is the original; choose another name or folder.")
 
 
 def find_pack(name: str) -> Pack:

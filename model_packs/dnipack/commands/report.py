@@ -11,9 +11,16 @@ from tqdm import tqdm
 from dnid.engine.device import find_device
 from dnid.engine.memory import keep_freed_blocks
 from dnid.engine.runner import PackRunner
-from dnid.errors import BadInput
 from dnipack.build import write_atomically
-from dnipack.commands.parts import add_features, add_kind, add_pack, distance_in, find_pack, numbers
+from dnipack.commands.parts import (
+    add_features,
+    add_kind,
+    add_pack,
+    check_output,
+    distance_in,
+    find_pack,
+    numbers,
+)
 from dnipack.levels import kind_for
 from dnipack.measure import metrics_for
 from dnipack.report.contents import gather, spread, work
@@ -52,8 +59,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if not options.output.absolute().parent.is_dir():
-        raise BadInput(f"There is no folder {options.output.absolute().parent} to write into.")
+    check_output(options.output)
     keep_freed_blocks()
     photos = load_samples(options.data)
     runner = PackRunner(find_pack(options.pack), find_device("auto"))

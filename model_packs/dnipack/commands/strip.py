@@ -17,7 +17,15 @@ from dnid.errors import BadInput
 from dnid.packs.manifest import Manifest
 from dnid.recipe import Recipe, Stage
 from dnipack.build import write_atomically
-from dnipack.commands.parts import add_kind, add_pack, engine_of, find_pack, numbers
+from dnipack.commands.parts import (
+    add_kind,
+    add_pack,
+    check_output,
+    engine_of,
+    find_pack,
+    numbers,
+    strengths,
+)
 from dnipack.levels import kind_for
 from dnipack.photos import Photo, load_photo, to_pixels, to_tensor
 
@@ -43,7 +51,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, help="a .jpg or .png file")
     parser.add_argument(
-        "--positions", type=numbers, metavar="S,S…", default=(0.0, 0.25, 0.5, 0.75, 1.0),
+        "--positions", type=strengths, metavar="S,S…", default=(0.0, 0.25, 0.5, 0.75, 1.0),
         help="(default 0,0.25,0.5,0.75,1)",
     )  # fmt: skip
     parser.add_argument("--level", type=float, help="how much to degrade it, as of `measure`")
@@ -61,6 +69,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.output.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise BadInput("A strip is a .jpg or a .png file.")
+    check_output(options.output, options.photo, *filter(None, [options.mask]))
     keep_freed_blocks()
     pack = find_pack(options.pack)
     engine = engine_of(pack)
