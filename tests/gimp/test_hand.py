@@ -109,6 +109,7 @@ def test_what_is_computed_ahead_is_not_told(desktop: Desktop, picture: int) -> N
     """Under an exact picture the line says so, also while the ends of the sliders are computed."""
     desktop.call(picture)
     wait_for_after(desktop, 0.5)
+    wait_for("the line", lambda: said(desktop, "Exact preview"))
     desktop.gimp.inside(LISTEN)
     desktop.click("Remove JPEG traces", "CheckButton")
 
