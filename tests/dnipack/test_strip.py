@@ -91,7 +91,10 @@ def test_the_photo_is_not_written_over(
     pack = write_brightening(tmp_path / "packs")
     before = photo.read_bytes()
     (tmp_path / "link.png").symlink_to(photo)
-    command = ["strip", str(pack), str(photo), "-o", str(tmp_path / "link.png")]
-    assert main(command) == 1
-    assert "is the original; choose another name" in capsys.readouterr().err
-    assert photo.read_bytes() == before
+    link = str(tmp_path / "link.png")
+    other = tmp_path / "other.png"
+    other.write_bytes(before)
+    for command in ([str(photo)], [str(other), "--mask", str(photo)]):
+        assert main(["strip", str(pack), *command, "-o", link]) == 1
+        assert "is the original; choose another name" in capsys.readouterr().err
+        assert photo.read_bytes() == before

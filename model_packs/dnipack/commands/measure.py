@@ -30,7 +30,7 @@ from dnipack.commands.parts import (
     find_pack,
     numbers,
 )  # fmt: skip
-from dnipack.levels import kind_for
+from dnipack.levels import Kind, kind_for
 from dnipack.measure import (
     Case,
     LevelResult,
@@ -78,10 +78,11 @@ def run(options: argparse.Namespace) -> int:
     keep_freed_blocks()
     runner = PackRunner(find_pack(options.pack), find_device("auto"))
     metrics = metrics_for(runner.pack.manifest.scale, distance_in(options.features))
-    results = (
-        _pairs(runner, options, metrics) if options.pairs else _levels(runner, options, metrics)
-    )
-    what = "pairs" if options.pairs else kind_for(runner.pack.manifest, options.kind).about
+    if options.pairs:
+        what, results = "pairs", _pairs(runner, options, metrics)
+    else:
+        kind = kind_for(runner.pack.manifest, options.kind)
+        what, results = kind.about, _levels(runner, options, metrics, kind)
     print(
         f"{runner.pack.manifest.id} on {len(results[0].pictures)} photos, {what}, "
         f"in {runner.choice.format}"
@@ -93,10 +94,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _levels(
-    runner: PackRunner, options: argparse.Namespace, metrics: dict[str, Metric]
+    runner: PackRunner, options: argparse.Namespace, metrics: dict[str, Metric], kind: Kind
 ) -> list[LevelResult]:
     manifest = runner.pack.manifest
-    kind = kind_for(manifest, options.kind)
     levels: Sequence[float] = options.levels or kind.measured or [manifest.scale]
     count, cases = cases_at(options, kind, manifest.scale)
     results = []

@@ -57,14 +57,14 @@ def numbers(text: str) -> tuple[float, ...]:
 
 
 def strengths(text: str) -> tuple[float, ...]:
-    """Of type `type=`. Raises ArgumentTypeError for what is no place on the slider."""
+    """For `type=` of an option. Raises ArgumentTypeError for what is no place on the slider."""
     values = numbers(text)
     if not all(0 <= value <= 1 for value in values):
         raise argparse.ArgumentTypeError(f"strengths are numbers from 0 to 1, not {text}")
     return values
 
 
-def check_output(path: Path | None, *originals: Path) -> None:
+def check_output(path: Path | None, *originals: Path | None) -> None:
     """Before long work: that `path`, if any, can be written and is none of the originals.
 
     Raises BadInput.
@@ -73,7 +73,8 @@ def check_output(path: Path | None, *originals: Path) -> None:
         return
     if not path.absolute().parent.is_dir():
         raise BadInput(f"There is no folder {path.absolute().parent} to write into.")
-    if any(path.exists() and each.exists() and path.samefile(each) for each in originals):
+    there = (each for each in originals if each is not None and each.exists())
+    if path.exists() and any(path.samefile(each) for each in there):
         raise BadInput(f"{path} is the original; choose another name or folder.")
 
 

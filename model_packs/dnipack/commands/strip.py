@@ -69,7 +69,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.output.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise BadInput("A strip is a .jpg or a .png file.")
-    check_output(options.output, options.photo, *filter(None, [options.mask]))
+    check_output(options.output, options.photo, options.mask)
     keep_freed_blocks()
     pack = find_pack(options.pack)
     engine = engine_of(pack)
