@@ -1,8 +1,9 @@
 """Picture files ⇄ arrays, with their precision, colour profile and metadata kept.
 
 libvips reads and writes the files (Pillow has no 16-bit RGB). EXIF, XMP and the
-ICC profile travel along; an EXIF orientation is kept as a tag, the pixels are
-not turned.
+ICC profile travel along. A photo that is stored on its side is turned upright,
+as every viewer shows it, and its EXIF orientation with it: masks are painted on
+what is seen, and a subject is found where it stands upright.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def read(path: Path) -> Picture:
             str(path), access="sequential", fail_on="error", revalidate=True
         )
         _check_header(image)
+        image = _upright(image)
         pixels = image.numpy()
         if image.get("vips-loader") == "tiffload" and (block := exif.block_of_tiff(path)):
             image = image.copy()
@@ -118,6 +120,14 @@ def _check_header(image: pyvips.Image) -> None:
         raise BadImage(f"Its pixels are {image.format}; 8 and 16 bits and 32-bit float work.")
     if image.interpretation not in _COLOUR_SPACES or not 1 <= image.bands <= 4:
         raise BadImage(f"Its colours are {image.interpretation}; convert it to RGB or gray first.")
+
+
+def _upright(image: pyvips.Image) -> pyvips.Image:
+    if not image.get_typeof("orientation") or image.get("orientation") == 1:
+        return image
+    image = image.copy_memory().autorot()  # it comes in rows, and columns are needed
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or the EXIF block's is written
+    return image
 
 
 def _to_vips(picture: Picture) -> pyvips.Image:

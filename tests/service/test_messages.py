@@ -96,15 +96,6 @@ def test_restores_that_are_refused(changes: dict[str, Any], error: type[DniError
         messages.parse_request(restore_header("7") | changes)
 
 
-def test_a_mask_turned_upright_is_told_why_it_does_not_fit() -> None:
-    """A viewer shows a photo as its EXIF orientation wants; its pixels lie as they are stored."""
-    turned = GRAY | {"width": GRAY["height"], "height": GRAY["width"]}
-    with pytest.raises(BadMask, match="before a viewer turns it upright"):
-        messages.parse_request(restore_header("7", mask=turned))
-    with pytest.raises(BadMask, match=r"not 9 × 9\.$"):
-        messages.parse_request(restore_header("7", mask=GRAY | {"width": 9, "height": 9}))
-
-
 def test_answers() -> None:
     """Answers carry what PROTOCOL.md says, and no more."""
     start = {"v": 1, "kind": "progress", "id": "7"}

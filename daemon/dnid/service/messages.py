@@ -249,11 +249,9 @@ def _parse_restore(header: Header, name: str) -> Restore:
     recipe, image = _parse_work(header)
     mask = None if header.get("mask") is None else Picture.from_dict(header["mask"])
     if mask is not None and mask.shape != (image.height, image.width, 1):
-        turned = mask.shape == (image.width, image.height, 1)
         raise BadMask(
             f"The mask must be gray and {image.width} × {image.height} pixels like the picture, "
-            f"not {mask.width} × {mask.height}"
-            + (": as the file stores it, before a viewer turns it upright." if turned else ".")
+            f"not {mask.width} × {mask.height}."
         )
     whole = None if header.get("whole") is None else Whole.from_dict(header["whole"])
     if whole is not None:
