@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from dnid import __version__
 from dnid.commands import apply, bench, daemon, packs, subject
-from dnid.errors import DniError
+from dnid.ending import ended
 
 COMMANDS = (apply, subject, packs, daemon, bench)
 """In the order of the help text."""
 
-EXIT_ERROR = 1
-EXIT_INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        code = int(options.run(options))
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # `| head` has seen enough; at the end Python would flush once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_ERROR
-    except DniError as error:
-        print(f"dnid: {error}", file=sys.stderr)
-        return EXIT_ERROR
-    except KeyboardInterrupt:
-        print("dnid: stopped.", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return ended(lambda: int(options.run(options)), "dnid")
 
 
 def _parser() -> argparse.ArgumentParser:

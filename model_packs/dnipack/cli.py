@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from dnid.errors import DniError
+from dnid.ending import ended
 from dnipack.commands import (
     auto,
     calibrate,
@@ -43,14 +42,11 @@ COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except DniError as error:
-        print(f"dni-pack: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("dni-pack: stopped; the same command goes on from here.", file=sys.stderr)
-        return 130
+    return ended(
+        lambda: int(options.run(options)),
+        "dni-pack",
+        "stopped; the same command goes on from here.",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

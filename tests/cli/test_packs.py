@@ -41,11 +41,14 @@ def test_a_running_daemon_finds_what_was_added(dnid: CommandLine, tmp_path: Path
     assert json.loads(dnid("status", "--json").stdout)["pid"] == daemon
 
 
-def test_a_reader_that_has_seen_enough(dnid: CommandLine) -> None:
-    """`dnid packs --json | head` ends without a word."""
-    command = [str(SCRIPT), "packs", "--json"]
+@pytest.mark.parametrize("words", ["dnid packs --json", "dni-pack verify denoise"])
+def test_a_reader_that_has_seen_enough(dnid: CommandLine, tmp_path: Path, words: str) -> None:
+    """`… | head` ends without a word."""
+    write_pack(tmp_path)
+    program, *arguments = words.split()
+    command = [str(SCRIPT.with_name(program)), *arguments]
     with subprocess.Popen(
-        command, env=dnid.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, env=dnid.environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         process.stdout.close()
