@@ -73,6 +73,8 @@ def test_pack_and_verify(
         said = capsys.readouterr().out
         assert "denoise 1.2.3 is sound: 3 anchors\nlineage    low → mid → high\n" in said
         assert "licence    CC0-1.0\nsignature  none\n" in said
+    assert cli.main(["verify", "denoise-awgn"]) == 0  # installed
+    assert capsys.readouterr().out.startswith("denoise-awgn ")
     (folder / "mid.safetensors").write_bytes(b"")
     assert cli.main(["verify", "denoise"]) == 1
     assert "denoise: mid.safetensors is not the file of its author" in capsys.readouterr().err

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnid.errors import BadInput
-from dnid.packs.archive import unpack
+from dnid.packs.archive import SUFFIX, unpack
 from dnid.packs.manifest import Manifest
 from dnid.packs.store import telling
 from dnid.packs.verify import Verified, verify
+from dnipack.commands.parts import find_pack
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -24,7 +25,9 @@ def add_parser(commands: Commands) -> None:
         description="Verify manifest, lineage, licences, every weight and every hash, and with "
         "--key the signature. Exit status 0: sound.",
     )
-    parser.add_argument("pack", type=Path, help="a pack folder or a .dnipack file")
+    parser.add_argument(
+        "pack", help=f"a pack folder, a {SUFFIX} file, or the id of an installed pack"
+    )
     parser.add_argument(
         "--key", metavar="PUB",
         help="a public key of minisign, or its file; needs the extra dnid[sign]",
@@ -33,7 +36,9 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    path: Path = options.pack
+    path = Path(options.pack)
+    if not path.exists() and path.suffix != SUFFIX:
+        path = find_pack(options.pack).folder
     with telling(str(path), "get a sound copy, or make one with `dni-pack pack`"):
         if path.is_dir():
             print(_describe(verify(path.resolve(), options.key)))
