@@ -73,7 +73,8 @@ class CropSampler:
     Each of `sizes`, shares of a photo's height and width, is equally likely, and in each of
     them every pixel: a photo that was scaled down shows as much in fewer pixels. Of every
     `choose` crops that are drawn so, the one with most detail is given: most of a photo is sky
-    and blur, from which a network learns little.
+    and blur, from which a network learns little. With `recolour` their three colours change
+    places at random, and half of them are negatives: more pictures from the same photos.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class CropSampler:
         size: int,
         sizes: Sequence[float] = (1.0,),
         choose: int = 1,
+        recolour: bool = False,
     ) -> None:
         self.photos, weights = [], []
         for share in sizes:
@@ -95,7 +97,7 @@ class CropSampler:
             self.photos += pool
             weights.append(areas / areas.sum() / len(sizes))
         self.weights = np.concatenate(weights)
-        self.size, self.choose = size, choose
+        self.size, self.choose, self.recolour = size, choose, recolour
 
     def batch(self, count: int, rng: np.random.Generator) -> Tensor:
         """N×3×S×S float32 in 0..1, channels last."""
@@ -111,7 +113,14 @@ class CropSampler:
         crop = photo[top : top + self.size, left : left + self.size]
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
-        return np.rot90(crop, int(rng.integers(4)))
+        crop = np.rot90(crop, int(rng.integers(4)))
+        return recoloured(crop, rng) if self.recolour else crop
+
+
+def recoloured(photo: Photo, rng: np.random.Generator) -> Photo:
+    """Its colours in another order, as a negative or not."""
+    photo = photo[..., rng.permutation(3)]
+    return 255 - photo if rng.random() < 0.5 else photo
 
 
 def to_tensor(pixels: Photo) -> Tensor:

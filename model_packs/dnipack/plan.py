@@ -69,6 +69,9 @@ class AnchorPlan:
     choose: int = 1
     """Of so many crops that are drawn, the one with most detail is shown. At 4 a fresh
     network that enlarges learnt in 300 steps what took it 500 with every crop."""
+    recolour: bool = False
+    """The colours of each crop change places, and half of the crops are negatives: the network
+    has more to see, and sees less of what is particular to the photos it is shown."""
     symmetric: bool = False
     """The network treats a picture the same however it is turned or mirrored (symmetry.py); so
     must its parent's. Learns as much in a third of the steps."""

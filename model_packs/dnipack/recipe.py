@@ -21,7 +21,7 @@ from dnipack.scenes import SceneFolder
 
 _LATER_OPTIONS: dict[str, Any] = {
     "target": "clean", "loss": "l1", "batch": None, "crop": None, "sizes": None, "choose": 1,
-    "symmetric": False, "prepare": None, "between": 0.0, "gan": None,
+    "recolour": False, "symmetric": False, "prepare": None, "between": 0.0, "gan": None,
 }  # fmt: skip
 """Options that came after the first weights, with what these had."""
 _APART = ("about", "network")
@@ -96,8 +96,10 @@ class TrainingRecipe:
             )
         if int(getattr(network, "inputs", 3)) != (4 if self.scenes else 3):
             raise BadInput("A network with a focus map needs [[scenes]], and no other does.")
-        if self.scenes and (plan.sizes is not None or plan.choose != 1):
-            raise BadInput(f"Anchor {plan.name}: sizes and choose are for photos, not for scenes.")
+        if self.scenes and (plan.sizes is not None or plan.choose != 1 or plan.recolour):
+            raise BadInput(
+                f"Anchor {plan.name}: sizes, choose and recolour are for photos, not for scenes."
+            )
         if plan.symmetric and plan.parent and not self.anchor(plan.parent).symmetric:
             raise BadInput(f"Anchor {plan.name}: a symmetric network needs a symmetric parent.")
         if scale > 1 and plan.target == "input":

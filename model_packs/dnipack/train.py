@@ -100,7 +100,7 @@ def _sampler(
 ) -> CropSampler | SceneSampler:
     if isinstance(training, Scenes):
         return SceneSampler(training, size)
-    return CropSampler(training, size, plan.sizes or (1.0,), plan.choose)
+    return CropSampler(training, size, plan.sizes or (1.0,), plan.choose, plan.recolour)
 
 
 class _Run:

@@ -104,6 +104,7 @@ def test_the_fingerprint_follows_what_changes_the_weights() -> None:
         replace(small, anchors=(replace(first, crop=18), second)),
         replace(small, anchors=(replace(first, sizes=[1, 0.5]), second)),
         replace(small, anchors=(replace(first, choose=4), second)),
+        replace(small, anchors=(replace(first, recolour=True), second)),
         replace(small, anchors=(replace(first, prepare={"kind": "zoom"}), second)),
         replace(
             small, anchors=(replace(first, degradation={"kind": "noise", "sigma": [0, 9]}), second)

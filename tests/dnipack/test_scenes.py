@@ -202,6 +202,7 @@ def test_recipes_with_a_focus_map(tmp_path: Path) -> None:
     for changes in ({"scenes": ()}, {"network": unet}):
         with pytest.raises(BadInput):
             TrainingRecipe(**(vars(recipe) | changes))
-    for picked in (replace(plan, sizes=[1, 0.5]), replace(plan, choose=2)):
+    for option in ({"sizes": [1, 0.5]}, {"choose": 2}, {"recolour": True}):
+        picked = replace(plan, **option)
         with pytest.raises(BadInput, match="for photos, not for scenes"):
             replace(recipe, anchors=(picked, *recipe.anchors[1:]))

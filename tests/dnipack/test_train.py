@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +210,21 @@ def test_of_several_crops_the_one_with_most_detail_is_shown() -> None:
 
     assert 70 < flat(1) < 130  # one in two
     assert 0 <= flat(4) < 30  # one in sixteen
+
+
+def test_colours_change_places() -> None:
+    """A photo of one colour comes in each order of its three values and as its negative, about
+    equally often; without the option as it is."""
+    photo = np.full((16, 16, 3), (10, 80, 200), np.uint8)
+
+    def colours(*, recolour: bool) -> Counter[tuple[int, ...]]:
+        crops = CropSampler([photo], 8, recolour=recolour).batch(600, np.random.default_rng(0))
+        return Counter(tuple(crop[:, 0, 0].mul(255).int().tolist()) for crop in crops)
+
+    assert colours(recolour=False) == {(10, 80, 200): 600}
+    orders = [*permutations((10, 80, 200)), *permutations((245, 175, 55))]
+    assert sorted(colours(recolour=True)) == sorted(orders)
+    assert all(25 < count < 75 for count in colours(recolour=True).values())
 
 
 def test_an_identity_anchor_gives_noise_back(tmp_path: Path) -> None:
