@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 PLUG_IN = Path(__file__).resolve().parents[2] / "gimp_plugin" / "dni"
+DAEMON = PLUG_IN.parents[1] / "daemon" / "dnid"
 CATALOGS = sorted((PLUG_IN / "dni_gimp" / "locale").glob("*/LC_MESSAGES/dni.mo"))
 
 
@@ -23,6 +24,16 @@ def words(mark: str = "_") -> set[str]:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == mark
     )
     return {ast.literal_eval(call.args[0]) for call in calls}
+
+
+def words_of_daemon() -> set[str]:
+    """Return the texts that the plug-in translates and the daemon says."""
+    tree = ast.parse((PLUG_IN / "dni_gimp" / "words.py").read_text(encoding="utf-8"))
+    return {
+        ast.literal_eval(call.args[0])
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "_"
+    }
 
 
 def catalog(path: Path) -> dict[str, str]:
@@ -76,6 +87,18 @@ def test_a_catalog_is_compiled_from_its_source(path: Path) -> None:
     forms = re.findall(r'^msgstr\[\d\] (".+")$', source, re.MULTILINE)
     compiled = set().union(*plurals(path).values())
     assert {ast.literal_eval(form) for form in forms} == compiled
+
+
+def test_the_daemon_says_what_is_translated() -> None:
+    """Each sentence of the daemon that has a translation stands in its code, word for word."""
+    texts = {
+        node.value
+        for file in DAEMON.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert len(words_of_daemon()) >= 7
+    assert words_of_daemon() <= texts
 
 
 # What the dialogs show at one time; GIMP's own are R, C, S and L.

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from .words import _
+from .words import _, told
 
 PROTOCOL = 1
 MAX_HEADER = 1 << 20  # bytes
@@ -237,8 +237,8 @@ class Link:
 def error_of(message: Message) -> LinkError:
     """Return what an `error` message says."""
     code = str(message.body.get("code", "internal"))
-    text = str(message.body.get("message") or _("The daemon failed without saying why."))
-    return LinkError(code, text)
+    text = message.body.get("message")
+    return LinkError(code, told(str(text)) if text else _("The daemon failed without saying why."))
 
 
 def read_message(pipe: IO[bytes]) -> Message | None:
