@@ -72,9 +72,6 @@ class AnchorPlan:
     recolour: bool = False
     """The colours of each crop change places, and half of the crops are negatives: the network
     has more to see, and sees less of what is particular to the photos it is shown."""
-    symmetric: bool = False
-    """The network treats a picture the same however it is turned or mirrored (symmetry.py); so
-    must its parent's. Learns as much in a third of the steps."""
     prepare: Mapping[str, Any] | None = None
     """A degradation that is not to be undone: it makes the clean pictures (`zoom`)."""
     network: Mapping[str, Any] | None = None

@@ -21,7 +21,7 @@ from dnipack.scenes import SceneFolder
 
 _LATER_OPTIONS: dict[str, Any] = {
     "target": "clean", "loss": "l1", "batch": None, "crop": None, "sizes": None, "choose": 1,
-    "recolour": False, "symmetric": False, "prepare": None, "between": 0.0, "gan": None,
+    "recolour": False, "prepare": None, "between": 0.0, "gan": None,
 }  # fmt: skip
 """Options that came after the first weights, with what these had."""
 _APART = ("about", "network")
@@ -100,8 +100,6 @@ class TrainingRecipe:
             raise BadInput(
                 f"Anchor {plan.name}: sizes, choose and recolour are for photos, not for scenes."
             )
-        if plan.symmetric and plan.parent and not self.anchor(plan.parent).symmetric:
-            raise BadInput(f"Anchor {plan.name}: a symmetric network needs a symmetric parent.")
         if scale > 1 and plan.target == "input":
             raise BadInput(f"Anchor {plan.name}: an enlarger cannot give back its input.")
         if plan.network is not None and plan.name in self.path:

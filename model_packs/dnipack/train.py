@@ -33,7 +33,6 @@ from dnipack.plan import AnchorPlan
 from dnipack.precision import autocast
 from dnipack.recipe import TrainingRecipe
 from dnipack.scenes import Scenes, SceneSampler
-from dnipack.symmetry import keep_symmetric, make_symmetric
 
 CHECKPOINT_SECONDS = 120.0
 VALIDATE_EVERY = 500
@@ -115,8 +114,6 @@ class _Run:
         self.network = _fresh_network(recipe, plan)
         if plan.parent is not None:
             _inherit(self.network, recipe, plan, work)
-        if plan.symmetric:
-            keep_symmetric(self.network)
         self.network.to(self.device)
         self.way = _way_from_parent(self.network, recipe, plan) if plan.between else None
         self.optimiser = torch.optim.Adam(self.network.parameters(), plan.learning_rate)
@@ -239,8 +236,6 @@ def _fresh_network(recipe: TrainingRecipe, plan: AnchorPlan) -> nn.Module:
     network = recipe.build_network(plan)
     if isinstance(network, UNet | EDSR):
         zero_last_layer(network)
-    if plan.symmetric:
-        make_symmetric(network)
     return network
 
 
