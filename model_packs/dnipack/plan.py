@@ -43,9 +43,9 @@ class AnchorPlan:
 
     name: str
     degradation: Mapping[str, Any]
-    steps: int
-    """Optimiser steps."""
-    learning_rate: float
+    steps: int = 0
+    """Optimiser steps; with `mean` none."""
+    learning_rate: float = 0.0
     """Peak of the cosine."""
     parent: str | None = None
     """The anchor to start from; None for the ancestor, trained from scratch."""
@@ -82,6 +82,10 @@ class AnchorPlan:
     two (between.py); the other steps train the anchor itself."""
     gan: Mapping[str, Any] | None = None
     """Fine-tune against a discriminator, with these options of GanPlan; None: by `loss` alone."""
+    mean: Mapping[str, float] | None = None
+    """Not trained, but the blend of anchors that stand before it, each with its share: fine-tunes
+    of one parent err differently, and their mean errs less (Wortsman et al., Model soups, ICML
+    2022)."""
 
     def __post_init__(self) -> None:
         degradation(self.degradation)
@@ -99,12 +103,30 @@ class AnchorPlan:
         shares = (1,) if self.sizes is None else self.sizes
         if not shares or not all(type(s) in (int, float) and 0 < s <= 1 for s in shares):
             raise BadInput(f"Anchor {self.name}: sizes lists shares above 0 and up to 1.")
-        if not is_count(self.steps) or not 0 < self.learning_rate < 1:
-            raise BadInput(f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed.")
+        self._check_steps()
         check_probability(self.between, f"anchor {self.name}, between")
         if self.between and (self.parent is None or self.gan is not None):
             raise BadInput(f"Anchor {self.name}: between needs a parent, and no gan.")
         self.gan_plan()
+
+    def _check_steps(self) -> None:
+        if self.mean is None:
+            if not is_count(self.steps) or not 0 < self.learning_rate < 1:
+                raise BadInput(
+                    f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed."
+                )
+            return
+        if self.steps or self.parent is not None:
+            raise BadInput(f"Anchor {self.name}: a mean is not trained: no steps, no parent.")
+        shares = list(self.mean.values()) if isinstance(self.mean, Mapping) else []
+        numbers = all(type(share) in (int, float) and share > 0 for share in shares)
+        if not numbers or abs(sum(shares) - 1) > 1e-6:
+            raise BadInput(f"Anchor {self.name}: the shares of a mean are above 0 and sum to 1.")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The anchors that must be there before it."""
+        return tuple(self.mean or ()) + ((self.parent,) if self.parent is not None else ())
 
     def gan_plan(self) -> GanPlan | None:
         """Raises BadInput for options that do not fit."""

@@ -22,6 +22,7 @@ from dnipack.scenes import SceneFolder
 _LATER_OPTIONS: dict[str, Any] = {
     "target": "clean", "loss": "l1", "batch": None, "crop": None, "sizes": None, "choose": 1,
     "recolour": False, "prepare": None, "between": 0.0, "gan": None,
+    "mean": None,
 }  # fmt: skip
 """Options that came after the first weights, with what these had."""
 _APART = ("about", "network")
@@ -64,8 +65,8 @@ class TrainingRecipe:
             raise BadInput("The path names an anchor that the recipe does not have, or none.")
         known: set[str] = set()
         for anchor in self.anchors:
-            if anchor.parent is not None and anchor.parent not in known:
-                raise BadInput(f"Anchor {anchor.name}: its parent must stand before it.")
+            if not known.issuperset(anchor.sources):
+                raise BadInput(f"Anchor {anchor.name}: what it comes from must stand before it.")
             known.add(anchor.name)
         self._check_pack()
         for name in ("batch", "crop"):
@@ -102,6 +103,9 @@ class TrainingRecipe:
             )
         if scale > 1 and plan.target == "input":
             raise BadInput(f"Anchor {plan.name}: an enlarger cannot give back its input.")
+        for source in plan.mean or ():
+            if self.network_of(self.anchor(source)) != self.network_of(plan):
+                raise BadInput(f"Anchor {plan.name}: a mean is of anchors of its own network.")
         if plan.network is not None and plan.name in self.path:
             raise BadInput(f"Anchor {plan.name}: only a stepping stone has a network of its own.")
 
@@ -174,7 +178,7 @@ class TrainingRecipe:
 
     def fingerprint(self, anchor: AnchorPlan) -> str:
         """Changes with all that changes this anchor's weights: tells stale checkpoints."""
-        parent = self.fingerprint(self.anchor(anchor.parent)) if anchor.parent else ""
+        parent = "".join(self.fingerprint(self.anchor(source)) for source in anchor.sources)
         plan = {key: value for key, value in asdict(anchor).items() if key not in _APART}
         for later, default in _LATER_OPTIONS.items():  # older weights stay valid
             if plan[later] == default:

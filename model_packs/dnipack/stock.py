@@ -47,9 +47,9 @@ def needed(recipe: TrainingRecipe, work: Path) -> set[str]:
     stepping stone whose children are finished is not trained again."""
     names = {plan.name for plan in recipe.shipped}
     for plan in reversed(recipe.anchors):  # children before parents
-        if plan.name not in names or plan.parent is None:
+        if plan.name not in names:
             continue
         fingerprint = recipe.fingerprint(plan)
         if load_finished(finished_file(work, plan, fingerprint), fingerprint) is None:
-            names.add(plan.parent)
+            names.update(plan.sources)
     return names

@@ -21,6 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dnid.dni.blend import AnchorStack
 from dnid.errors import BadInput
 from dnid.networks.edsr import EDSR
 from dnid.networks.unet import UNet, zero_last_layer
@@ -76,6 +77,10 @@ def train_anchor(
     done = finished_file(work, plan, fingerprint)
     if (finished := load_finished(done, fingerprint)) is not None:
         return finished
+    if plan.mean is not None:
+        mean = _mean(recipe, plan, work)
+        save_atomically(mean, done, fingerprint)
+        return mean
     run = _Run(recipe, plan, work, features)
     sampler = _sampler(training, recipe.crop_of(plan), plan)
     probe = _validation_batches(recipe, plan, validation)
@@ -212,13 +217,19 @@ def save_atomically(state: State, path: Path, fingerprint: str) -> None:
     partial.replace(path)
 
 
-def _parent_state(recipe: TrainingRecipe, name: str, work: Path) -> State:
+def _finished_state(recipe: TrainingRecipe, name: str, work: Path) -> State:
     plan = recipe.anchor(name)
     fingerprint = recipe.fingerprint(plan)
     state = load_finished(finished_file(work, plan, fingerprint), fingerprint)
     if state is None:
         raise BadInput(f"Anchor {name} must be trained first, by this recipe.")
     return state
+
+
+def _mean(recipe: TrainingRecipe, plan: AnchorPlan, work: Path) -> State:
+    assert plan.mean is not None
+    stack = AnchorStack({name: _finished_state(recipe, name, work) for name in plan.mean})
+    return stack.state(stack.blend(list(plan.mean.values())))
 
 
 def load_finished(path: Path, fingerprint: str) -> State | None:
@@ -243,7 +254,7 @@ def _inherit(network: nn.Module, recipe: TrainingRecipe, plan: AnchorPlan, work:
     """The parent's weights; of a parent with another network the layers that fit."""
     assert plan.parent is not None
     parent = recipe.anchor(plan.parent)
-    state = _parent_state(recipe, plan.parent, work)
+    state = _finished_state(recipe, plan.parent, work)
     if recipe.network_of(parent) != recipe.network_of(plan):
         own = network.state_dict()
         fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}

@@ -26,6 +26,11 @@ def test_the_shipped_recipes_are_sound(path: Path) -> None:
     assert load_recipe(path).id == path.stem
 
 
+NOISE = 'degradation = {kind = "noise", sigma = 30}'
+PLAN = f'parent = "n10"\n{NOISE}\nsteps = 4\nlearning_rate = 0.001'
+"""Of n30."""
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -43,8 +48,8 @@ def test_the_shipped_recipes_are_sound(path: Path) -> None:
         ('path = ["n10", "n30"]', "path = 3", "is not a training recipe"),
         ('name = "n30"', 'name = "n10"', "same name"),
         ('name = "n30"', 'name = "N 30"', "anchor name 'N 30'"),
-        ('parent = "n10"', 'parent = "n30"', "parent must stand before it"),
-        ('parent = "n10"', 'parent = "n99"', "parent must stand before it"),
+        ('parent = "n10"', 'parent = "n30"', "comes from must stand before it"),
+        ('parent = "n10"', 'parent = "n99"', "comes from must stand before it"),
         ("steps = 5", "steps = 0", "steps ≥ 1"),
         ("steps = 5", 'steps = 5\nloss = "l3"', "loss is one of l1, l2, psnr"),
         ("steps = 5", 'steps = 5\nprepare = {kind = "haze"}', "Unknown degradation 'haze'"),
@@ -57,6 +62,11 @@ def test_the_shipped_recipes_are_sound(path: Path) -> None:
         ("steps = 5", "steps = 5\nsizes = [true]", "sizes lists shares"),
         ("steps = 5", "steps = 1.5", "steps ≥ 1"),
         ("steps = 5", "stepps = 5", "stepps"),
+        ("steps = 4", "steps = 4\nmean = {n10 = 1}", "a mean is not trained"),
+        (PLAN, f"{NOISE}\nmean = {{n10 = 0.5}}", "sum to 1"),
+        (PLAN, f"{NOISE}\nmean = {{n10 = 2, n30 = -1}}", "above 0"),
+        (PLAN, f"{NOISE}\nmean = 3", "sum to 1"),
+        (PLAN, f"{NOISE}\nmean = {{n99 = 1}}", "comes from must stand before it"),
         ("learning_rate = 0.001", "learning_rate = nan", "learning_rate < 1"),
         ('kind = "noise", sigma = 10', 'kind = "haze"', "Unknown degradation 'haze'"),
         ('kind = "noise", sigma = 10', 'kind = "noise"', "Degradation 'noise'"),

@@ -23,6 +23,7 @@ from dnipack import train
 from dnipack.build import build_pack
 from dnipack.photos import CropSampler, load_pool
 from dnipack.recipe import AnchorPlan, TrainingRecipe
+from dnipack.stock import needed
 from dnipack.train import Moment, State, finished_file, train_anchor
 
 PHOTOS = [made_up_photo(0), made_up_photo(1)]
@@ -225,6 +226,31 @@ def test_colours_change_places() -> None:
     orders = [*permutations((10, 80, 200)), *permutations((245, 175, 55))]
     assert sorted(colours(recolour=True)) == sorted(orders)
     assert all(25 < count < 75 for count in colours(recolour=True).values())
+
+
+def test_a_mean_is_the_blend_of_what_was_trained(tmp_path: Path) -> None:
+    """By its shares, without a step; and a pack of it alone needs what it is made of."""
+    mean = AnchorPlan("soup", {"kind": "noise", "sigma": 10}, mean={"n10": 0.25, "n30": 0.75})
+    small = recipe(anchors=(*recipe().anchors, mean), path=("soup",))
+    steps: list[Moment] = []
+    states = trained(small, tmp_path / "work", steps.append)
+    for key, value in states["soup"].items():
+        torch.testing.assert_close(value, states["n10"][key].lerp(states["n30"][key], 0.75))
+    assert {moment.anchor for moment in steps} == {"n10", "n30"}
+    assert needed(small, tmp_path / "work") == {"soup"}
+    assert needed(small, tmp_path / "elsewhere") == {"soup", "n30", "n10"}
+    assert small.manifest({"soup": "0" * 64}, 0).anchors[0].parent is None
+    first, second = recipe().anchors
+    prints = [small.fingerprint(mean)]
+    for changed in (
+        (replace(first, steps=9), second, mean),
+        (first, replace(second, steps=9), mean),
+    ):
+        prints.append(replace(small, anchors=changed).fingerprint(mean))
+    assert len(set(prints)) == 3
+    other = replace(second, network=dict(small.network) | {"blocks": [1, 2]})
+    with pytest.raises(BadInput, match="soup: a mean is of anchors of its own network"):
+        replace(small, anchors=(first, other, mean))
 
 
 def test_an_identity_anchor_gives_noise_back(tmp_path: Path) -> None:
