@@ -39,6 +39,21 @@ def block_of_tiff(path: Path) -> bytes | None:
         return None
 
 
+def without_thumbnail(block: bytes) -> bytes:
+    """The EXIF block without its little picture, which file managers show: it is of the photo as
+    it was, and as it lay. A block that is damaged stays as it is."""
+    start = len(_PREFIX) if block.startswith(_PREFIX) else 0
+    order = "<" if block[start : start + 2] == b"II" else ">"
+    try:
+        (first,) = struct.unpack_from(order + "L", block, start + 4)
+        (count,) = struct.unpack_from(order + "H", block, start + first)
+        end = start + first + 2 + 12 * count
+        struct.unpack_from(order + "L", block, end)  # the place of the next directory, its own
+    except struct.error:
+        return block
+    return block[:end] + bytes(4) + block[end + 4 :]
+
+
 def enter_into_tiff(path: Path, block: bytes) -> None:
     """Add the block's fields to the directory of a TIFF, other than those it has."""
     exif = Image.Exif()

@@ -138,14 +138,17 @@ def _to_vips(picture: Picture) -> pyvips.Image:
         yres=picture.source.yres,
     )
     for name in picture.source.get_fields():
-        if name not in _HEADER_FIELDS:
+        if name not in _LEFT_OUT:
             kind = picture.source.get_typeof(name)
-            image.set_type(kind, name, picture.source.get(name))
+            value = picture.source.get(name)
+            if name == "exif-data":
+                value = exif.without_thumbnail(value)
+            image.set_type(kind, name, value)
     return image
 
 
-_HEADER_FIELDS = {
-    "width", "height", "bands", "format", "coding", "interpretation",
+_LEFT_OUT = {
+    "jpeg-thumbnail-data", "width", "height", "bands", "format", "coding", "interpretation",
     "xoffset", "yoffset", "xres", "yres", "filename",
 }  # fmt: skip
 

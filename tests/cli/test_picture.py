@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import resource
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +108,24 @@ def test_a_photo_comes_upright(tmp_path: Path, stored: str, kind: str, orientati
         assert image.getexif()[MAKER] == "Leica"
 
 
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff"])
+def test_the_little_picture_is_left_out(tmp_path: Path, kind: str) -> None:
+    """File managers would show the photo as it was; the rest of the EXIF stays."""
+    image = Image.fromarray(photo(24, 16, 3, "uint8"))
+    image.save(little := io.BytesIO(), "jpeg")
+    pixels = little.getvalue()
+    maker = struct.pack("<HHHI4s", 1, MAKER, 2, 4, b"LEI\0")
+    place = struct.pack("<HHHIIHHII", 2, 513, 4, 1, 56, 514, 4, 1, len(pixels))
+    block = b"II*\0" + struct.pack("<I", 8) + maker + struct.pack("<I", 26) + place + bytes(4)
+    image.save(tmp_path / "camera.jpg", exif=b"Exif\0\0" + block + pixels)
+    source = picture.read(tmp_path / "camera.jpg")
+    assert source.source.get("jpeg-thumbnail-data") == pixels
+    picture.write(source, tmp_path / "out", kind)
+    assert pixels not in (tmp_path / "out").read_bytes()
+    with Image.open(tmp_path / "out") as image:
+        assert image.getexif()[MAKER] == "LEI"
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_exif_passes_through_tiff(source: picture.Picture, tmp_path: Path, dtype: str) -> None:
     """From JPEG to TIFF, to TIFF again and back: maker, exposure and pixels are all there."""
@@ -128,8 +148,9 @@ def test_damaged_exif_is_left_out(source: picture.Picture, tmp_path: Path, block
     """Broken metadata cost no picture."""
     tagged = source.source.copy()
     tagged.set_type(pyvips.GValue.blob_type, "exif-data", block)
-    picture.write(picture.Picture(source.pixels, tagged), tmp_path / "out.tif", "tiff")
-    assert np.array_equal(picture.read(tmp_path / "out.tif").pixels, source.pixels)
+    for kind in ("tiff", "png"):
+        picture.write(picture.Picture(source.pixels, tagged), tmp_path / "out", kind)
+        assert np.array_equal(picture.read(tmp_path / "out").pixels, source.pixels)
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff", "jpeg"])
