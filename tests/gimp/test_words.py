@@ -15,25 +15,15 @@ DAEMON = PLUG_IN.parents[1] / "daemon" / "dnid"
 CATALOGS = sorted((PLUG_IN / "dni_gimp" / "locale").glob("*/LC_MESSAGES/dni.mo"))
 
 
-def words(mark: str = "_") -> set[str]:
-    """Return every text that the code marks for translation; of `ngettext`, the singulars."""
+def words(mark: str = "_", files: str = "*.py") -> set[str]:
+    """Return every text that the files mark for translation; of `ngettext`, the singulars."""
     calls = (
         node
-        for file in PLUG_IN.rglob("*.py")
+        for file in PLUG_IN.rglob(files)
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == mark
     )
     return {ast.literal_eval(call.args[0]) for call in calls}
-
-
-def words_of_daemon() -> set[str]:
-    """Return the texts that the plug-in translates and the daemon says."""
-    tree = ast.parse((PLUG_IN / "dni_gimp" / "words.py").read_text(encoding="utf-8"))
-    return {
-        ast.literal_eval(call.args[0])
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "_"
-    }
 
 
 def catalog(path: Path) -> dict[str, str]:
@@ -97,8 +87,9 @@ def test_the_daemon_says_what_is_translated() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    assert len(words_of_daemon()) >= 7
-    assert words_of_daemon() <= texts
+    translated = words(files="words.py")
+    assert len(translated) >= 7
+    assert translated <= texts
 
 
 # What the dialogs show at one time; GIMP's own are R, C, S and L.
