@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from dnid.errors import BadInput
@@ -25,10 +25,11 @@ def find_photos(folder: Path) -> list[Path]:
 
 
 def load_photo(path: Path) -> Photo:
-    """The picture as H×W×3 uint8. Raises BadInput for a file Pillow cannot read."""
+    """The picture as H×W×3 uint8, upright as viewers show it (its EXIF orientation is applied).
+    Raises BadInput for a file Pillow cannot read."""
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, UnidentifiedImageError) as error:
         raise BadInput(f"Cannot read {path}: {error}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dnid.errors import BadInput
@@ -12,6 +12,8 @@ from dnipack.degrade import degradation
 from dnipack.degrade.interval import check_probability
 
 LOSSES = ("l1", "l2", "psnr")
+_OF_A_MEAN = {"name", "degradation", "about", "target", "network", "mean"}
+"""What a plan with `mean` may say; all else is about training."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,11 @@ class AnchorPlan:
                     f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed."
                 )
             return
-        if self.steps or self.parent is not None:
-            raise BadInput(f"Anchor {self.name}: a mean is not trained: no steps, no parent.")
+        vain = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
+        if vain := [name for name in vain if name not in _OF_A_MEAN]:
+            raise BadInput(
+                f"Anchor {self.name}: a mean is not trained, {', '.join(vain)} would do nothing."
+            )
         shares = list(self.mean.values()) if isinstance(self.mean, Mapping) else []
         numbers = all(type(share) in (int, float) and share > 0 for share in shares)
         if not numbers or abs(sum(shares) - 1) > 1e-6:
