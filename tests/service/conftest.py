@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.service.processes import BridgeProcess, RawClient, daemon_command, eventually
+from tests.service.processes import BridgeProcess, RawClient, daemon_command, eventually, reapers
 
 from dnid.errors import DaemonUnavailable
 from dnid.service import connection
@@ -31,7 +31,8 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _no_daemon_lives() -> bool:
     if found := connection.find():
         os.kill(found.pid, signal.SIGKILL)
-    return not connection.is_running()
+    # One that was started may not be found yet.
+    return not connection.is_running() and not reapers()
 
 
 @pytest.fixture

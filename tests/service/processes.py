@@ -34,6 +34,11 @@ def eventually(condition: Callable[[], object]) -> None:
         tick.wait(0.01)
 
 
+def reapers() -> int:
+    """How many daemons that this process started on demand have not ended."""
+    return sum(thread.name == "reaper" for thread in threading.enumerate())
+
+
 def daemon_command(*words: str) -> list[str]:
     return [sys.executable, str(HERE / "fake_daemon.py"), *words]
 

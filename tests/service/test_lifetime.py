@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.service.processes import (
     daemon_command,
     eventually,
     picture,
+    reapers,
     recipe,
     restore_header,
 )
@@ -89,7 +89,6 @@ def test_a_second_daemon(daemon: Daemon) -> None:
 def test_clients_that_start_it_together(tmp_path: Path) -> None:
     """Whoever comes at the same time gets the same daemon."""
     command = daemon_command("--on-demand")
-    before = set(threading.enumerate())  # the reapers of daemons that earlier tests started
 
     def pid(_: int) -> int:
         with Client.connect(command=command) as one:
@@ -98,7 +97,7 @@ def test_clients_that_start_it_together(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(pid, range(4)))) == 1
     # Those that came too late must have ended, or one would take over after the test.
-    eventually(lambda: sum(t.name == "reaper" for t in set(threading.enumerate()) - before) == 1)
+    eventually(lambda: reapers() == 1)
     log = (tmp_path / "log" / "dnid.log").read_text()
     assert log.count("serves at") == 1
 
