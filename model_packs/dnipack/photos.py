@@ -27,9 +27,19 @@ def find_photos(folder: Path) -> list[Path]:
 def load_photo(path: Path) -> Photo:
     """The picture as H×W×3 uint8, upright as viewers show it (its EXIF orientation is applied).
     Raises BadInput for a file Pillow cannot read."""
+    return np.asarray(_upright(path, "RGB"))
+
+
+def load_mask(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture as H×W grays, upright and scaled to `size`, (width, height).
+    Raises BadInput for a file Pillow cannot read."""
+    return np.asarray(_upright(path, "L").resize(size, Image.Resampling.BICUBIC))
+
+
+def _upright(path: Path, mode: str) -> Image.Image:
     try:
         with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            return ImageOps.exif_transpose(image).convert(mode)
     except (OSError, UnidentifiedImageError) as error:
         raise BadInput(f"Cannot read {path}: {error}") from error
 

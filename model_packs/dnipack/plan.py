@@ -118,8 +118,8 @@ class AnchorPlan:
                     f"Anchor {self.name}: steps ≥ 1 and 0 < learning_rate < 1 are needed."
                 )
             return
-        vain = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
-        if vain := [name for name in vain if name not in _OF_A_MEAN]:
+        names = (f.name for f in fields(self) if getattr(self, f.name) != f.default)
+        if vain := [name for name in names if name not in _OF_A_MEAN]:
             raise BadInput(
                 f"Anchor {self.name}: a mean is not trained, {', '.join(vain)} would do nothing."
             )

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from dnid.errors import BadInput
-from dnipack.photos import find_photos, load_photo, to_tensor
+from dnipack.photos import find_photos, load_mask, load_photo, to_tensor
 
 Scene = NDArray[np.uint8]
 """H×W×4: sRGB, and 255 where the subject is."""
@@ -80,12 +80,9 @@ def load_scene(photo: Path, mask: Path, side: int) -> Scene:
     """A missing mask is empty."""
     pixels = Image.fromarray(load_photo(photo))
     size = fitting(pixels.size, side)
-    matte = Image.new("L", size)
-    if mask.exists():
-        with Image.open(mask) as image:
-            matte = image.convert("L").resize(size, Image.Resampling.BICUBIC)
     colours = np.asarray(pixels.resize(size, Image.Resampling.BICUBIC))
-    return np.dstack([colours, np.asarray(matte)])
+    matte = load_mask(mask, size) if mask.exists() else np.zeros(colours.shape[:2], np.uint8)
+    return np.dstack([colours, matte])
 
 
 def fitting(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dnid.errors import BadInput
-from dnipack.photos import load_photo
+from dnipack.photos import load_mask, load_photo
 
 STORED = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
 
@@ -24,6 +24,9 @@ def test_photos_are_upright(tmp_path: Path, orientation: int, shown: np.ndarray)
     exif[0x0112] = orientation
     Image.fromarray(STORED).save(tmp_path / "photo.png", exif=exif)
     np.testing.assert_array_equal(load_photo(tmp_path / "photo.png"), shown)
+    height, width = shown.shape[:2]
+    mask = load_mask(tmp_path / "photo.png", (width, height))
+    np.testing.assert_array_equal(mask, np.asarray(Image.fromarray(shown).convert("L")))
 
 
 def test_what_is_no_photo(tmp_path: Path) -> None:

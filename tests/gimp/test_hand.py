@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from itertools import dropwhile
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,10 @@ def test_a_mix_follows_the_hand(desktop: Desktop, picture: int) -> None:  # noqa
     desktop.xdotool("mouseup", 1)
 
 
+def is_exact(line: str) -> bool:
+    return line.startswith("Exact preview")
+
+
 LISTEN = """
 import gc
 from dni_gimp.dialog import Studio
@@ -120,11 +125,11 @@ def test_what_is_computed_ahead_is_not_told(desktop: Desktop, picture: int) -> N
         return len(both) == 2 and both[1] == 1 and idle
 
     wait_for("what lies ahead", ahead)
-    told = desktop.gimp.inside("answer = told")
     # What was exact before the click may have been told once more.
-    since = told[told.index("Restoring: 1 of 2 tiles") :]
-    exact = next(n for n, text in enumerate(since) if text.startswith("Exact preview"))
-    assert not [text for text in since[exact:] if not text.startswith("Exact preview")]
+    told = list(dropwhile(is_exact, desktop.gimp.inside("answer = told")))
+    exact = next(n for n, text in enumerate(told) if is_exact(text))
+    assert "Restoring: 1 of 2 tiles" in told[:exact]
+    assert all(is_exact(text) for text in told[exact:])
 
 
 def test_panning_by_drag(desktop: Desktop, wide: int) -> None:

@@ -8,9 +8,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
 from dnid.engine.memory import keep_freed_blocks
@@ -18,7 +15,7 @@ from dnid.errors import BadInput
 from dnipack.commands.parts import add_pack, engine_of, find_pack, numbers, photos_in
 from dnipack.fullsize import beside_a_lens
 from dnipack.levels import kind_for
-from dnipack.photos import Photo, load_photo
+from dnipack.photos import load_mask, load_photo
 
 if TYPE_CHECKING:
     from dnipack.commands import Commands
@@ -58,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         for level in options.levels:
             for path, mask in scenes.items():
                 photo = load_photo(path)
-                subject = _enlarged(mask, photo)
+                subject = load_mask(mask, (photo.shape[1], photo.shape[0]))
                 strength = min(1.0, kind.strength(level))
                 args = engine, pack.manifest.id, photo, subject, level / 100, strength
                 rows.append((level, path.stem, beside_a_lens(*args)))
@@ -91,10 +88,3 @@ def _with_masks(photos: Path, masks: Path) -> Iterator[tuple[Path, Path]]:
                 none = False
     if none:
         raise BadInput(f"No photo in {photos} has a mask in {masks}.")
-
-
-def _enlarged(mask: Path, photo: Photo) -> NDArray[np.uint8]:
-    """To the photo's size."""
-    with Image.open(mask) as image:
-        size = photo.shape[1], photo.shape[0]
-        return np.asarray(image.convert("L").resize(size, Image.Resampling.BICUBIC))
