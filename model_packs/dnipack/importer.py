@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dnid.errors import BadInput, PackDamaged
 from dnid.networks import build
+from dnid.packs.licence import check_licences
 from dnid.packs.manifest import Anchor, Manifest, is_id, parse
 from dnipack.build import write_pack
 from dnipack.checkpoint import load_checkpoint
@@ -135,7 +136,7 @@ class _Plan:
                 f"The network enlarges {scale} times, not {self.description.scale} times."
             )
         try:
-            parse(self.unmeasured().to_json().encode())
+            check_licences(parse(self.unmeasured().to_json().encode()))
         except PackDamaged as error:
             raise BadInput(f"No pack can come of it: {error}") from error
 

@@ -170,6 +170,7 @@ def test_checkpoints_of_different_networks_are_refused(tmp_path: Path) -> None:
     [
         ({"id": "Mine!"}, "Mine!", "No pack can come of it: id"),
         ({"effect": "sr"}, "mine", "scale must be 2 or 4 for sr"),
+        ({"licence": "free"}, "mine", "The licence 'free' is no SPDX expression"),
         ({"scale": 4}, "mine", "enlarges 1 times, not 4"),
         ({}, "other", r"named like the pack; give -o …/mine"),
         ({}, "taken/mine", "is there already"),
