@@ -78,7 +78,8 @@ class AnchorPlan:
     """A degradation that is not to be undone: it makes the clean pictures (`zoom`)."""
     network: Mapping[str, Any] | None = None
     """A stepping stone's own network; None: the recipe's. A child of another network takes
-    from its parent the layers that have the same name and shape."""
+    from its parent the layers that have the same name and shape; blocks that it has more of
+    add nothing at first."""
     between: float = 0.0
     """Share of the steps that train a blend with the parent on the degradation between the
     two (between.py); the other steps train the anchor itself."""

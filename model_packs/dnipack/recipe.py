@@ -15,6 +15,7 @@ from torch import nn
 
 from dnid.errors import BadInput, PackDamaged
 from dnid.networks import build
+from dnid.packs.licence import check_licences
 from dnid.packs.manifest import Anchor, Manifest, parse
 from dnipack.plan import AnchorPlan, is_count
 from dnipack.scenes import SceneFolder
@@ -74,11 +75,10 @@ class TrainingRecipe:
                 raise BadInput(f"{name} must be a whole number of at least 1.")
 
     def _check_pack(self) -> None:
-        """What the engine would refuse is refused before hours of training, not after."""
+        """What opening or sharing the pack would refuse is refused before the hours of training."""
         try:
-            parse(
-                self.manifest({plan.name: "0" * 64 for plan in self.shipped}, 0).to_json().encode()
-            )
+            hashes = {plan.name: "0" * 64 for plan in self.shipped}
+            check_licences(parse(self.manifest(hashes, 0).to_json().encode()))
             for plan in self.anchors:
                 self._check_anchor(plan)
         except PackDamaged as error:

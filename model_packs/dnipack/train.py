@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from dnid.dni.blend import AnchorStack
 from dnid.errors import BadInput
 from dnid.networks.edsr import EDSR
-from dnid.networks.unet import UNet, zero_last_layer
+from dnid.networks.unet import ResidualBlock, UNet, zero_last_layer
 from dnipack.between import Way, draw_share
 from dnipack.degrade import degradation
 from dnipack.features import Features
@@ -251,11 +251,19 @@ def _fresh_network(recipe: TrainingRecipe, plan: AnchorPlan) -> nn.Module:
 
 
 def _inherit(network: nn.Module, recipe: TrainingRecipe, plan: AnchorPlan, work: Path) -> None:
-    """The parent's weights; of a parent with another network the layers that fit."""
+    """The parent's weights; of a parent with another network the layers that fit.
+
+    Blocks that the parent does not have add nothing at first, so a deeper network starts as
+    its parent ends (function-preserving growth: Chen et al., Net2Net, 2016).
+    """
     assert plan.parent is not None
     parent = recipe.anchor(plan.parent)
     state = _finished_state(recipe, plan.parent, work)
     if recipe.network_of(parent) != recipe.network_of(plan):
+        for path, block in network.named_modules():
+            if isinstance(block, ResidualBlock) and f"{path}.conv2.weight" not in state:
+                for parameter in block.conv2.parameters():
+                    nn.init.zeros_(parameter)
         own = network.state_dict()
         fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
         state = own | fitting

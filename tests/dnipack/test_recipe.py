@@ -39,6 +39,7 @@ PLAN = f'parent = "n10"\n{NOISE}\nsteps = 4\nlearning_rate = 0.001'
         ('id = "denoise"', "id = 5", "'id' must be a JSON string"),
         ('id = "denoise"', 'id = "../denoise"', "id '../denoise'"),
         ('effect = "denoise"', 'effect = "denoize"', "Unknown effect 'denoize'"),
+        ('licence = "CC0-1.0"', 'licence = "free"', "'free' is no SPDX expression"),
         ("seed = 7", "seeed = 7", "seeed"),
         ("batch = 2", "batch = 0", "batch must be a whole number"),
         ("batch = 2", "batch = 2.5", "batch must be a whole number"),

@@ -132,6 +132,30 @@ def test_a_child_starts_from_its_parent(tmp_path: Path) -> None:
         torch.testing.assert_close(states["n30"][key], value, rtol=0, atol=1e-6)
 
 
+def test_a_deeper_child_starts_as_its_parent_ends(tmp_path: Path) -> None:
+    """Its further blocks add nothing yet, and learn from the first step."""
+    shallow = dict(recipe().network)
+    stone, child = recipe().anchors
+    stone = replace(stone, network=shallow)
+
+    def deeper(learning_rate: float) -> TrainingRecipe:
+        plans = (stone, replace(child, learning_rate=learning_rate))
+        return recipe(network=shallow | {"blocks": [2, 3]}, anchors=plans, path=("n30",))
+
+    start = trained(deeper(1e-12), tmp_path / "work")
+    noisy = torch.rand(1, 3, 32, 32)
+    outputs = []
+    for plan in deeper(1e-12).anchors:
+        network = deeper(1e-12).build_network(plan)
+        network.load_state_dict(start[plan.name])
+        outputs.append(network(noisy))
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
+    assert not torch.allclose(outputs[0], noisy, atol=1e-3)  # the parent does something
+    further = "encoder.1.2.conv2.weight"
+    assert start["n30"][further].abs().max() < 1e-6
+    assert trained(deeper(1e-3), tmp_path / "work")["n30"][further].abs().max() > 1e-4
+
+
 def test_the_pack_of_a_recipe_restores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trained for seconds, written and loaded, it takes noise off a photo it never saw."""
     monkeypatch.setenv("DNID_CACHE_DIR", str(tmp_path / "cache"))
