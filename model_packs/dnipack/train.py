@@ -24,10 +24,11 @@ from torch import Tensor, nn
 from dnid.dni.blend import AnchorStack
 from dnid.errors import BadInput
 from dnid.networks.edsr import EDSR
-from dnid.networks.unet import ResidualBlock, UNet, zero_last_layer
+from dnid.networks.unet import UNet, zero_last_layer
 from dnipack.between import Way, draw_share
 from dnipack.degrade import degradation
 from dnipack.features import Features
+from dnipack.inherit import inherited
 from dnipack.objective import objective_of
 from dnipack.photos import CropSampler, Photo, middle, to_tensor
 from dnipack.plan import AnchorPlan
@@ -251,22 +252,10 @@ def _fresh_network(recipe: TrainingRecipe, plan: AnchorPlan) -> nn.Module:
 
 
 def _inherit(network: nn.Module, recipe: TrainingRecipe, plan: AnchorPlan, work: Path) -> None:
-    """The parent's weights; of a parent with another network the layers that fit.
-
-    Blocks that the parent does not have add nothing at first, so a deeper network starts as
-    its parent ends (function-preserving growth: Chen et al., Net2Net, 2016).
-    """
     assert plan.parent is not None
-    parent = recipe.anchor(plan.parent)
     state = _finished_state(recipe, plan.parent, work)
-    if recipe.network_of(parent) != recipe.network_of(plan):
-        for path, block in network.named_modules():
-            if isinstance(block, ResidualBlock) and f"{path}.conv2.weight" not in state:
-                for parameter in block.conv2.parameters():
-                    nn.init.zeros_(parameter)
-        own = network.state_dict()
-        fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-        state = own | fitting
+    if recipe.network_of(recipe.anchor(plan.parent)) != recipe.network_of(plan):
+        state = inherited(network, state)
     network.load_state_dict(state)
 
 

@@ -125,6 +125,23 @@ def test_the_next_scale_starts_from_the_body(tmp_path: Path) -> None:
     assert small.manifest({"mse-x4": "0" * 64}, 0).scale == 4
 
 
+def test_a_deeper_enlarger_starts_as_its_parent_ends(tmp_path: Path) -> None:
+    """Also where the body's last convolution has another number then."""
+    stone = replace(MSE, network=X2)
+    child = replace(MSE, name="deep-x2", parent="mse-x2", learning_rate=1e-12)
+    small = x2_recipe(
+        anchors=(stone, child), network=X2 | {"blocks": X2["blocks"] + 2}, path=("deep-x2",)
+    )
+    states = trained(small, tmp_path / "work", None)
+    picture, outputs = torch.rand(1, 3, 16, 16), []
+    for plan in small.anchors:
+        network = small.build_network(plan)
+        network.load_state_dict(states[plan.name])
+        outputs.append(network(picture))
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
+    assert states["mse-x2"]["tail.weight"].abs().max() > 1e-3  # the body is heard
+
+
 def test_the_pack_enlarges(tmp_path: Path, features: Features) -> None:
     """Its manifest tells the scale, and it opens."""
     small = x2_recipe()
