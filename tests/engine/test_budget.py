@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,18 @@ def test_a_pixels_share_goes_by_the_widest_layer(
     pictures = 3 * 4 * (2 + 3 * scale**2)
     assert bytes_per_pixel(network, 2) == 4 * values * 2 + pictures
     assert bytes_per_pixel(network, 4) == 4 * values * 4 + pictures
+
+
+def test_measuring_a_network_imports_nothing_large() -> None:
+    """The first picture would wait for it."""
+    code = """
+import sys, torch
+from dnid.engine.budget import bytes_per_pixel
+from dnid.networks import build
+with torch.device("meta"):
+    network = build("unet", {"channels": [8, 8], "blocks": [1, 1], "fold": 2})
+bytes_per_pixel(network, 2)
+print("sympy" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
