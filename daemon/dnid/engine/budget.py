@@ -67,7 +67,7 @@ def _widest_layer(network: nn.Module, side: int) -> int:
 
     leaves = [module for module in network.modules() if not list(module.children())]
     hooks = [leaf.register_forward_hook(note) for leaf in leaves]
-    # Run on `meta`, torch would import sympy first: 0.9 s, when the files are cold 10 s.
+    # Run on `meta`, torch would import sympy first, which takes a second.
     zeros = {k: torch.zeros(v.shape, dtype=v.dtype) for k, v in network.state_dict().items()}
     network.load_state_dict(zeros, assign=True)
     with torch.inference_mode():
