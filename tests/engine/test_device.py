@@ -69,6 +69,23 @@ def test_bfloat16_is_imitated_where_it_is_far_slower(
     assert has_bfloat16.__wrapped__() is has
 
 
+def test_a_slow_network_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After one run to warm up, where a fast one is timed three times."""
+    formats: list[torch.dtype] = []
+
+    def counted(dtype: torch.dtype) -> nn.Module:
+        layer = nn.Conv2d(3, 3, 1).to(dtype)
+        layer.register_forward_hook(lambda *_: formats.append(dtype))
+        return layer
+
+    monkeypatch.setattr(device, "has_bfloat16", lambda: False)
+    choose_format(counted, torch.device("cpu"), "fast")
+    assert len(formats) == 1 + 3
+    monkeypatch.setattr(device, "ENOUGH_SECONDS", 0.0)
+    choose_format(counted, torch.device("cpu"), "slow")
+    assert len(formats) == 1 + 3 + 1 + 1
+
+
 def test_the_choice_is_remembered() -> None:
     """A network is measured once; another name, another measurement."""
     networks = _Networks(1.0)
