@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from dnid.engine import device
-from dnid.engine.device import choose_format, find_device, has_bfloat16
+from dnid.engine.device import choose_format, find_device, has_bfloat16, probe_picture
 from dnid.errors import DeviceUnavailable
 
 CPU = torch.device("cpu")
+PROBE = probe_picture(16)
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give each test a cache of its own, a small picture to measure with, and bfloat16."""
+    """Give each test a cache of its own, and bfloat16."""
     monkeypatch.setenv("DNID_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(device, "PROBE_SIDE", 16)
     monkeypatch.setattr(device, "has_bfloat16", lambda: True)
     return tmp_path / "cache"
 
@@ -48,14 +48,14 @@ class _Networks:
 @pytest.mark.parametrize("amount", [0.004, float("nan"), float("inf")])
 def test_a_format_that_disagrees_is_not_taken(amount: float) -> None:
     """A reduced format 48 dB from float32, or not finite at all, is out however fast it is."""
-    assert choose_format(_Networks(amount), CPU, "n").format == "float32"
+    assert choose_format(_Networks(amount), CPU, "n", PROBE).format == "float32"
 
 
 def test_imitated_bfloat16_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a processor without it the probe would take seconds for each network."""
     monkeypatch.setattr(device, "has_bfloat16", lambda: False)
     networks = _Networks(0.0)
-    assert choose_format(networks, CPU, "n").format == "float32"
+    assert choose_format(networks, CPU, "n", PROBE).format == "float32"
     assert networks.asked == 1
 
 
@@ -80,21 +80,21 @@ def test_a_slow_network_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(device, "has_bfloat16", lambda: False)
     monkeypatch.setattr(device, "ENOUGH_SECONDS", float("inf"))  # however busy the machine is
-    choose_format(counted, torch.device("cpu"), "fast")
+    choose_format(counted, torch.device("cpu"), "fast", PROBE)
     assert len(formats) == 1 + 3
     monkeypatch.setattr(device, "ENOUGH_SECONDS", 0.0)
-    choose_format(counted, torch.device("cpu"), "slow")
+    choose_format(counted, torch.device("cpu"), "slow", PROBE)
     assert len(formats) == 1 + 3 + 1 + 1
 
 
 def test_the_choice_is_remembered() -> None:
     """A network is measured once; another name, another measurement."""
     networks = _Networks(1.0)
-    first = choose_format(networks, CPU, "n")
+    first = choose_format(networks, CPU, "n", PROBE)
     measured = networks.asked
-    assert choose_format(networks, CPU, "n") == first
+    assert choose_format(networks, CPU, "n", PROBE) == first
     assert networks.asked == measured
-    choose_format(networks, CPU, "another")
+    choose_format(networks, CPU, "another", PROBE)
     assert networks.asked > measured
 
 
@@ -104,17 +104,17 @@ def test_a_damaged_cache_is_measured_again(cache: Path, content: bytes) -> None:
     cache.mkdir()
     (cache / "formats.json").write_bytes(content)
     networks = _Networks(1.0)
-    choose_format(networks, CPU, "n")
+    choose_format(networks, CPU, "n", PROBE)
     assert networks.asked > 0
     before = networks.asked
-    choose_format(networks, CPU, "n")
+    choose_format(networks, CPU, "n", PROBE)
     assert networks.asked == before
 
 
 def test_no_place_for_a_cache_is_no_fault(cache: Path) -> None:
     """Where nothing can be written the measurement is made and used."""
     cache.write_text("a file where the folder should be")
-    assert choose_format(_Networks(1.0), CPU, "n").format == "float32"
+    assert choose_format(_Networks(1.0), CPU, "n", PROBE).format == "float32"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

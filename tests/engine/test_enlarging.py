@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.small_engine import DTYPES, assert_holds, engine_in, enlarge, expected, tiles_of
@@ -17,10 +18,14 @@ from tests.small import (
     write_enlarger,
     write_pack,
 )
+from torch import Tensor
 
+from dnid.engine import runner as runner_module
+from dnid.engine.device import Choice
 from dnid.engine.engine import Engine
+from dnid.engine.runner import PackRunner
 from dnid.errors import BadImage, PackNotFound
-from dnid.packs.store import PackStore
+from dnid.packs.store import PackStore, open_pack
 from dnid.recipe import Recipe, Stage
 
 
@@ -31,6 +36,22 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     write_enlarger(folder, 4)
     write_pack(folder)
     return engine_in(folder)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_the_number_format_is_measured_on_a_result_of_one_size(
+    scale: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever enlarges first on a machine waits for it; a result 16 times larger took 5 seconds."""
+    seen: list[Tensor] = []
+
+    def choose(_: object, __: object, ___: object, probe: Tensor) -> Choice:
+        seen.append(probe)
+        return Choice("cpu", "float32", 1.0, 999.0)
+
+    monkeypatch.setattr(runner_module, "choose_format", choose)
+    PackRunner(open_pack(write_enlarger(tmp_path, scale)), torch.device("cpu"))
+    assert [tuple(probe.shape) for probe in seen] == [(1, 3, 384 // scale, 384 // scale)]
 
 
 @pytest.mark.parametrize("sharpness", [0.0, 0.7])

@@ -30,7 +30,6 @@ IMITATION = 4.0
 ENOUGH_SECONDS = 1.0
 """Timed runs that took as long together need no further one."""
 
-PROBE_SIDE = 384
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -64,37 +63,35 @@ def choose_format(
     network_for: Callable[[torch.dtype], nn.Module],
     device: torch.device,
     name: str,
-    inputs: int = 3,
+    probe: Tensor,
 ) -> Choice:
-    """The fastest format whose result agrees with float32.
+    """The fastest format whose result for `probe` (see below) agrees with float32.
 
     `network_for` gives the same network in a format; `name` says which network
-    this is, so that the measurement is made once per machine and network; `inputs`
-    are the planes that it sees.
+    this is, so that the measurement is made once per machine and network.
     """
     key = _machine_key(device, name)
     remembered = _remembered()
     if key in remembered:
         return remembered[key]
-    choice = _measure(network_for, device, inputs)
+    choice = _measure(network_for, probe.to(device))
     _remember(remembered | {key: choice})
     return choice
 
 
-def _measure(
-    network_for: Callable[[torch.dtype], nn.Module], device: torch.device, inputs: int
-) -> Choice:
-    probe = probe_picture(inputs=inputs).to(device)
+def _measure(network_for: Callable[[torch.dtype], nn.Module], probe: Tensor) -> Choice:
+    device, megapixels = probe.device, probe[0, 0].numel() / 1e6
     reference, seconds = _timed(network_for(torch.float32), probe)
-    best = Choice(str(device), "float32", _rate(seconds), 999.0)
+    best = Choice(str(device), "float32", round(megapixels / seconds, 3), 999.0)
     if device.type == "cpu" and not has_bfloat16():
         return best
     reduced = "float16" if device.type == "cuda" else "bfloat16"
     result, seconds = _timed(network_for(_DTYPES[reduced]), probe)
     error = float((result - reference).square().mean())
     agreement = -10 * math.log10(max(error, 1e-20)) if math.isfinite(error) else 0.0
-    if agreement >= MIN_AGREEMENT_DB and _rate(seconds) > best.megapixels_per_second:
-        best = Choice(str(device), reduced, _rate(seconds), round(agreement, 1))
+    rate = round(megapixels / seconds, 3)
+    if agreement >= MIN_AGREEMENT_DB and rate > best.megapixels_per_second:
+        best = Choice(str(device), reduced, rate, round(agreement, 1))
     return best
 
 
@@ -112,7 +109,7 @@ def _convolution_seconds(dtype: torch.dtype) -> float:
     return _timed(layer, torch.zeros(1, 64, 32, 32, dtype=dtype), runs=2)[1]
 
 
-def probe_picture(side: int = PROBE_SIDE, inputs: int = 3) -> Tensor:
+def probe_picture(side: int, inputs: int = 3) -> Tensor:
     """1×inputs×side×side in 0..1: soft shapes, an edge and fixed noise; the same everywhere.
     Planes beyond R, G and B are 0: a focus map by which everything is to change."""
     line = torch.linspace(0, 1, side)
@@ -139,10 +136,6 @@ def _timed(network: nn.Module, probe: Tensor, runs: int = 3) -> tuple[Tensor, fl
         if sum(seconds) > ENOUGH_SECONDS:  # noise is small beside it, and somebody waits
             break
     return result.float().cpu(), min(seconds)
-
-
-def _rate(seconds: float) -> float:
-    return round(PROBE_SIDE**2 / 1e6 / seconds, 3)
 
 
 def _machine_key(device: torch.device, name: str) -> str:

@@ -38,7 +38,10 @@ class PackRunner:
         self._spatial: dict[torch.dtype, SpatialNetwork] = {}
         middle = self.control.alpha(0.5)
         self.choice: Choice = choose_format(
-            lambda dtype: self._plain(dtype).set(middle), device, self._name(), self.inputs
+            lambda dtype: self._plain(dtype).set(middle),
+            device,
+            self._name(),
+            self._probe(_FORMAT_SIDE // pack.manifest.scale),
         )
 
     def halo(self, exact: bool) -> int:
@@ -67,8 +70,7 @@ class PackRunner:
             return True
         if not is_mixable(self.pack.network()):
             return False
-        side = -(-_PROBE_SIDE // self.multiple) * self.multiple
-        probe = probe_picture(side, self.inputs).to(self.device)
+        probe = self._probe(_MIX_SIDE).to(self.device)
         halves = [0.5, 0.5] + [0.0] * (len(self.stack.names) - 2)
         with torch.inference_mode():
             plain = self._plain(torch.float32).set(halves)
@@ -120,11 +122,17 @@ class PackRunner:
             self._spatial[dtype] = SpatialNetwork(self.pack.network(), self.stack, dtype)
         return self._spatial[dtype]
 
+    def _probe(self, side: int) -> Tensor:
+        """1×inputs×side×side, or as few more as the network needs."""
+        return probe_picture(-(-side // self.multiple) * self.multiple, self.inputs)
+
     def _name(self) -> str:
         """What decides the speed: the structure, not the weights."""
         manifest = self.pack.manifest
         return f"{manifest.architecture} {sorted(manifest.options.items())}"
 
 
-_PROBE_SIDE = 32
-"""Pixels."""
+_FORMAT_SIDE = 384
+"""Pixels of the result by which the number format is chosen: the first picture waits for it."""
+_MIX_SIDE = 32
+"""Pixels of the picture that tells whether one pass can mix."""
