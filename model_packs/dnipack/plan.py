@@ -84,7 +84,8 @@ class AnchorPlan:
     """Share of the steps that train a blend with the parent on the degradation between the
     two (between.py); the other steps train the anchor itself."""
     gan: Mapping[str, Any] | None = None
-    """Fine-tune against a discriminator, with these options of GanPlan; None: by `loss` alone."""
+    """Fine-tune by features and a discriminator, with these options of GanPlan; None: by `loss`
+    alone."""
     mean: Mapping[str, float] | None = None
     """Not trained, but the blend of anchors that stand before it, each with its share: fine-tunes
     of one parent err differently, and their mean errs less (Wortsman et al., Model soups, ICML
@@ -108,9 +109,9 @@ class AnchorPlan:
             raise BadInput(f"Anchor {self.name}: sizes lists shares above 0 and up to 1.")
         self._check_steps()
         check_probability(self.between, f"anchor {self.name}, between")
-        if self.between and (self.parent is None or self.gan is not None):
-            raise BadInput(f"Anchor {self.name}: between needs a parent, and no gan.")
-        self.gan_plan()
+        gan = self.gan_plan()
+        if self.between and (self.parent is None or (gan is not None and gan.adversarial)):
+            raise BadInput(f"Anchor {self.name}: between needs a parent, and no discriminator.")
 
     def _check_steps(self) -> None:
         if self.mean is None:
