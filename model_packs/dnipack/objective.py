@@ -87,6 +87,9 @@ class Adversarial:
         likeness = self.plan.perceptual * distance(fake, true)
         likeness = likeness + self.plan.pixel * self.pixels.loss(picture, target, pace)
         likeness = likeness + self.plan.grid * grid(picture - target, self.scale)
+        strength = energy(target)
+        off = (energy(picture) - strength).abs().mean() / strength.mean()
+        likeness = likeness + self.plan.energy * off
         gan = self.discriminator is not None
         (pull,) = torch.autograd.grad(likeness, picture, retain_graph=gan)
         if self.discriminator is not None:
@@ -129,6 +132,16 @@ class Adversarial:
 def texture(picture: Tensor) -> Tensor:
     """What a pixel has more than its surroundings."""
     return picture - F.avg_pool2d(picture, 7, 1, 3, count_include_pad=False)
+
+
+def energy(picture: Tensor) -> Tensor:
+    """N×3×H×W → N×1×h×w, every other place: the RMS step between neighbours around it.
+
+    Texture as strong as the true one has its energy, wherever its lines lie.
+    """
+    across, down = picture.diff(dim=-1)[..., 1:, :], picture.diff(dim=-2)[..., 1:]
+    squares = (across.square() + down.square()).mean(1, keepdim=True)
+    return (F.avg_pool2d(squares, 9, 2) + 1e-6).sqrt()
 
 
 def grid(error: Tensor, period: int) -> Tensor:

@@ -26,13 +26,15 @@ class GanPlan:
     """Of the distance of a classifier's features (given by --features)."""
     grid: float = 20.0
     """Of a pattern that comes again with the enlargement's period (objective.py)."""
+    energy: float = 0.0
+    """Of how far the strength of texture is off, place by place (objective.py)."""
     adversarial: float = 0.5
     """The discriminator's pull at the picture, as a share of that of all the others; 0: none."""
     learning_rate: float = 2e-4
     """The discriminator's; it starts from scratch."""
 
     def __post_init__(self) -> None:
-        shares = (self.pixel, self.perceptual, self.grid, self.adversarial)
+        shares = (self.pixel, self.perceptual, self.grid, self.energy, self.adversarial)
         if not all(type(s) in (int, float) and 0 <= s < 1e6 for s in shares):
             raise BadInput("The shares of gan are numbers of at least 0.")
         if not 0 < self.learning_rate < 1:

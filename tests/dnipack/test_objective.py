@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dnipack.features import Features, load_features
-from dnipack.objective import Adversarial, Pixels, grid
+from dnipack.objective import Adversarial, Pixels, energy, grid
 from dnipack.plan import GanPlan
 
 CPU = torch.device("cpu")
@@ -92,3 +92,14 @@ def test_a_grid_is_told_from_texture() -> None:
     assert grid(pattern, 4).item() == pytest.approx(1)
     assert grid(random, 4).item() < 0.25
     assert grid(torch.full((1, 3, 20, 20), 0.25), 4).item() == pytest.approx(0.25), "a tint as well"
+
+
+def test_energy_is_that_of_the_texture_wherever_its_lines_lie() -> None:
+    """Another draw of the same noise has it; half as strong noise has half, a tint has none."""
+    draw = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(1, 3, 64, 64, generator=draw) * 0.1 for _ in range(2))
+    assert energy(one).shape == (1, 1, 28, 28)
+    torch.testing.assert_close(energy(other).mean(), energy(one).mean(), rtol=0.03, atol=0)
+    torch.testing.assert_close(energy(one / 2), energy(one) / 2, rtol=1e-3, atol=0)
+    torch.testing.assert_close(energy(one + 0.3), energy(one), rtol=1e-3, atol=0)
+    assert float(energy(one).mean()) == pytest.approx(0.2, rel=0.03), "√(2 · 2 · 0.1²)"

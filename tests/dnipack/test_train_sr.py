@@ -76,12 +76,13 @@ def test_a_gan_anchor_moves_from_its_parent(tmp_path: Path, features: Features) 
         return trained(small, tmp_path / "work", features)["gan-x2"]
 
     parent = trained(x2_recipe(), tmp_path / "work", features)["mse-x2"]
-    ends = [gan_end(pixel=1), gan_end(perceptual=1), gan_end(grid=1)]
+    ends = [gan_end(pixel=1), gan_end(perceptual=1), gan_end(grid=1), gan_end(energy=1)]
     ends.append(gan_end(pixel=1, adversarial=1))
     assert same(gan_end(adversarial=1), parent)
     assert not any(same(end, parent) for end in ends)
     assert not same(ends[0], ends[1])
     assert not same(ends[0], ends[2])
+    assert not same(ends[0], ends[3])
 
 
 @pytest.mark.parametrize("step", [1, 3])
