@@ -17,8 +17,9 @@ from dnipack.precision import autocast
 
 
 class Objective(Protocol):
-    def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
-        """N×3×H×W float32 each → a scalar. `pace` is the schedule's factor at this step."""
+    def loss(self, output: Tensor, target: Tensor, pace: float, blend: bool = False) -> Tensor:
+        """N×3×H×W float32 each → a scalar. `pace` is the schedule's factor at this step; `blend`
+        tells that the output is not the anchor's, but a blend's with its parent."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -47,7 +48,7 @@ class Pixels:
     def __init__(self, name: str) -> None:
         self._loss = _LOSSES[name]
 
-    def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, pace: float, blend: bool = False) -> Tensor:
         return self._loss(output, target)
 
     def state(self) -> dict[str, Any]:
@@ -64,6 +65,9 @@ class Adversarial:
     it. How hard it pulls at the picture is set against what pixels and features pull (as in
     Esser et al. 2021), since nothing else says how steep its scores are; and it moves texture
     alone, or it was seen to pull at the colours.
+
+    A blend learns by pixels and features alone: on the way to texture it is to come as near
+    to the original as it can.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class Adversarial:
                 self.discriminator.parameters(), plan.learning_rate, betas=(0.5, 0.99)
             )
 
-    def loss(self, output: Tensor, target: Tensor, pace: float) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, pace: float, blend: bool = False) -> Tensor:
         """Its value is all but the discriminator's; its slope has that, too."""
         picture = output.detach().requires_grad_()
         with torch.no_grad():
@@ -87,14 +91,15 @@ class Adversarial:
         likeness = self.plan.perceptual * distance(fake, true)
         likeness = likeness + self.plan.pixel * self.pixels.loss(picture, target, pace)
         likeness = likeness + self.plan.grid * grid(picture - target, self.scale)
-        strength = energy(target)
-        off = (energy(picture) - strength).abs().mean() / strength.mean()
-        likeness = likeness + self.plan.energy * off
-        gan = self.discriminator is not None
-        (pull,) = torch.autograd.grad(likeness, picture, retain_graph=gan)
-        if self.discriminator is not None:
-            self._teach(self.discriminator, [each.detach() for each in fake], true, pace)
-            doubt = self.discriminator.error(true, fake)
+        if self.plan.energy and not blend:
+            strength = energy(target)
+            off = (energy(picture) - strength).abs().mean() / strength.mean()
+            likeness = likeness + self.plan.energy * off
+        discriminator = None if blend else self.discriminator
+        (pull,) = torch.autograd.grad(likeness, picture, retain_graph=discriminator is not None)
+        if discriminator is not None:
+            self._teach(discriminator, [each.detach() for each in fake], true, pace)
+            doubt = discriminator.error(true, fake)
             other = texture(torch.autograd.grad(doubt, picture)[0])
             share = self.plan.adversarial * pull.norm() / other.norm().clamp(min=1e-12)
             pull = pull + share * other

@@ -84,7 +84,7 @@ class AnchorPlan:
     add nothing at first."""
     between: float = 0.0
     """Share of the steps that train a blend with the parent on the degradation between the
-    two (between.py); the other steps train the anchor itself."""
+    two (between.py), with `gan` by likeness alone; the other steps train the anchor itself."""
     gan: Mapping[str, Any] | None = None
     """Fine-tune by features and a discriminator, with these options of GanPlan; None: by `loss`
     alone."""
@@ -111,9 +111,9 @@ class AnchorPlan:
             raise BadInput(f"Anchor {self.name}: sizes lists shares above 0 and up to 1.")
         self._check_steps()
         check_probability(self.between, f"anchor {self.name}, between")
-        gan = self.gan_plan()
-        if self.between and (self.parent is None or (gan is not None and gan.adversarial)):
-            raise BadInput(f"Anchor {self.name}: between needs a parent, and no discriminator.")
+        if self.between and self.parent is None:
+            raise BadInput(f"Anchor {self.name}: between needs a parent.")
+        self.gan_plan()
 
     def _check_steps(self) -> None:
         if self.mean is None:

@@ -136,11 +136,12 @@ class _Run:
         pace = _schedule(self.step, self.plan.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * pace
-        run, pairs = self._task(rng)
+        share = draw_share(self.plan.between, rng)
+        run, pairs = self._task(share)
         target, degraded = pairs.of(clean, generator)
         with autocast(self.device):
             output = run(degraded).float()
-        loss = self.objective.loss(output, target, pace)
+        loss = self.objective.loss(output, target, pace, blend=share < 1)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -148,9 +149,8 @@ class _Run:
         self._update_average()
         return float(loss.detach())
 
-    def _task(self, rng: np.random.Generator) -> tuple[Callable[[Tensor], Tensor], _Pairs]:
-        """The anchor and what it learns from; with `between`, now and then a blend."""
-        share = draw_share(self.plan.between, rng)
+    def _task(self, share: float) -> tuple[Callable[[Tensor], Tensor], _Pairs]:
+        """The network at this share of the way from the parent, and what it learns from."""
         if self.way is None or share == 1:
             return self.network, self.pairs
         pairs = _Pairs(self.plan, self.way.degradation(share))

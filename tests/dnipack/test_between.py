@@ -92,9 +92,6 @@ def test_plans_that_do_not_fit(tmp_path: Path) -> None:
     """A parent is needed, of the same network and with the same kind of degradation."""
     with pytest.raises(BadInput, match="needs a parent"):
         between_recipe(0.5, parent=None)
-    with pytest.raises(BadInput, match="no discriminator"):
-        between_recipe(0.5, gan={"adversarial": 0.1})
-    between_recipe(0.5, gan={"adversarial": 0.0})
     with pytest.raises(BadInput, match="probability"):
         between_recipe(1.5)
     small = between_recipe(0.5, degradation={"kind": "jpeg", "quality": 40})

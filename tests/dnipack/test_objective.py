@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,24 @@ def test_it_pulls_at_no_colour(features: Features) -> None:
     pull = with_it.grad - without.grad
     around = F.avg_pool2d(pull, 15, 1)
     assert float(around.norm(dim=1).mean()) < 0.1 * float(pull.norm(dim=1).mean())
+
+
+def test_a_blend_learns_by_likeness_alone(features: Features) -> None:
+    """Neither discriminator nor energy pulls at it, and the discriminator learns nothing of it."""
+    torch.manual_seed(0)
+    plan = GanPlan(pixel=1, energy=1, adversarial=1)
+    objective = Adversarial(Pixels("l2"), plan, features, 1, CPU)
+    plain = Adversarial(Pixels("l2"), replace(plan, energy=0, adversarial=0), features, 1, CPU)
+    blurred, sharp = textures(0)
+    before = deepcopy(objective.state())
+    pulls = []
+    for way, blend in ((objective, True), (plain, False), (objective, False)):
+        output = blurred.clone().requires_grad_()
+        pulls.append(torch.autograd.grad(way.loss(output, sharp, 1.0, blend), output)[0])
+        if way is objective and blend:
+            torch.testing.assert_close(objective.state(), before, rtol=0, atol=0)
+    assert torch.equal(pulls[0], pulls[1])
+    assert not torch.equal(pulls[0], pulls[2])
 
 
 def test_without_a_share_there_is_no_discriminator(features: Features) -> None:
