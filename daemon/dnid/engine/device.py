@@ -80,16 +80,16 @@ def choose_format(
 
 
 def _measure(network_for: Callable[[torch.dtype], nn.Module], probe: Tensor) -> Choice:
-    device, megapixels = probe.device, probe[0, 0].numel() / 1e6
+    device = probe.device
     reference, seconds = _timed(network_for(torch.float32), probe)
-    best = Choice(str(device), "float32", round(megapixels / seconds, 3), 999.0)
+    best = Choice(str(device), "float32", _rate(probe, seconds), 999.0)
     if device.type == "cpu" and not has_bfloat16():
         return best
     reduced = "float16" if device.type == "cuda" else "bfloat16"
     result, seconds = _timed(network_for(_DTYPES[reduced]), probe)
     error = float((result - reference).square().mean())
     agreement = -10 * math.log10(max(error, 1e-20)) if math.isfinite(error) else 0.0
-    rate = round(megapixels / seconds, 3)
+    rate = _rate(probe, seconds)
     if agreement >= MIN_AGREEMENT_DB and rate > best.megapixels_per_second:
         best = Choice(str(device), reduced, rate, round(agreement, 1))
     return best
@@ -136,6 +136,10 @@ def _timed(network: nn.Module, probe: Tensor, runs: int = 3) -> tuple[Tensor, fl
         if sum(seconds) > ENOUGH_SECONDS:  # noise is small beside it, and somebody waits
             break
     return result.float().cpu(), min(seconds)
+
+
+def _rate(probe: Tensor, seconds: float) -> float:
+    return round(probe[0, 0].numel() / 1e6 / seconds, 3)
 
 
 def _machine_key(device: torch.device, name: str) -> str:
